@@ -1,0 +1,13 @@
+//! Weldbench turns a field's questions and answers into a better search model.
+//!
+//! The map of the house, from the ground up; calls go downward only:
+//!
+//! - [`dataset`]: question–answer rows: read, check, edit, undo, save. Knows no tensors.
+//! - [`compute`]: which devices there are, and opening one.
+//! - [`model`]: text in, vectors out: folder, tokenizer, encoder, heads, weights.
+//! - [`training`]: rows in, tuned model out.
+//! - [`retrieval`]: vectors in, rankings, metrics and comparisons out.
+//! - [`workspace`]: what lies on disk between two starts: settings, runs, embedding cache.
+//! - [`jobs`]: long work away from the window: start, progress, cancel, fail.
+//! - [`app`]: the window. [`cli`]: the same work without one.
+
