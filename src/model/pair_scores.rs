@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use super::ModelError;
 use super::embedding_model::{EmbeddingModel, EncodeOptions, TextKind};
 use super::embeddings::{Matrix, SparseVector};
-use super::ModelError;
 
 /// Scores of pairs, in their order, without temperature.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,9 +56,9 @@ impl EmbeddingModel {
             );
             scores.sparse.extend(questions.sparse.iter().zip(&passages.sparse).map(|(q, p)| common(q, p)));
             let longest = passages.colbert.iter().map(|passage| passage.rows).max().unwrap_or(0);
-            scores
-                .colbert
-                .extend(questions.colbert.iter().zip(&passages.colbert).map(|(q, p)| late_interaction(q, p, p.rows < longest)));
+            scores.colbert.extend(
+                questions.colbert.iter().zip(&passages.colbert).map(|(q, p)| late_interaction(q, p, p.rows < longest)),
+            );
             let done = (index * batch_size.max(1) + batch.len()).min(pairs.len());
             if progress(done, pairs.len()).is_break() && done < pairs.len() {
                 return Err(ModelError::Stopped);
@@ -81,6 +81,7 @@ fn common(a: &SparseVector, b: &SparseVector) -> f32 {
 
 fn late_interaction(question: &Matrix, passage: &Matrix, padded: bool) -> f32 {
     let floor = if padded { 0.0 } else { f32::NEG_INFINITY };
-    let best = |token: &[f32]| passage.values.chunks(passage.cols).map(|other| product(token, other)).fold(floor, f32::max);
+    let best =
+        |token: &[f32]| passage.values.chunks(passage.cols).map(|other| product(token, other)).fold(floor, f32::max);
     question.values.chunks(question.cols).map(best).sum::<f32>() / question.rows as f32
 }

@@ -147,8 +147,12 @@ mod tests {
     fn padding_takes_part_in_colbert_s_maximum() {
         let reference = Weights::open_file(&fixture("colbert_padding.safetensors")).unwrap();
         let queries = tokens("queries");
-        let counts = (0..queries.rows).map(|row| queries.mask[row * queries.length + 1..(row + 1) * queries.length].iter().filter(|kept| **kept).count() as f32);
-        let counts = Tensor::<2>::from_data(TensorData::new(counts.collect::<Vec<f32>>(), [queries.rows, 1]), &device());
+        let counts = (0..queries.rows).map(|row| {
+            queries.mask[row * queries.length + 1..(row + 1) * queries.length].iter().filter(|kept| **kept).count()
+                as f32
+        });
+        let counts =
+            Tensor::<2>::from_data(TensorData::new(counts.collect::<Vec<f32>>(), [queries.rows, 1]), &device());
         let read = |name: &str| tensor::<3>(reference.any_shape(name).unwrap());
         let ours = colbert(read("queries.colbert"), read("passages.colbert"), counts);
         let ours = crate::model::read(ours).unwrap();
@@ -170,7 +174,10 @@ mod tests {
             let sparse = model.heads.unwrap().sparse;
             let weight = tensor::<2>(reference.any_shape("colbert_linear.weight").unwrap());
             let bias = tensor::<1>(reference.any_shape("colbert_linear.bias").unwrap());
-            model.heads = Some(Heads { sparse, colbert: Linear { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) } });
+            model.heads = Some(Heads {
+                sparse,
+                colbert: Linear { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) },
+            });
             let config = TrainingConfig {
                 temperature,
                 unified_finetuning: true,
@@ -180,7 +187,12 @@ mod tests {
                 ..Default::default()
             };
             let (queries, passages) = (tokens("queries"), tokens("passages"));
-            let teacher = wanted["teacher_scores"].as_array().unwrap().iter().map(|score| score.as_f64().unwrap() as f32).collect();
+            let teacher = wanted["teacher_scores"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|score| score.as_f64().unwrap() as f32)
+                .collect();
             let layout = Layout { queries: 2, group: 3, in_batch: true };
             let mut trainer = Trainer::new(&config, model).unwrap();
             trainer.micro_batch(&TokenizedBatch { queries, passages, teacher: Some(teacher), layout }, 1.0);
@@ -188,7 +200,10 @@ mod tests {
             let case = &wanted[&format!("T{temperature:?}")];
             let near = |ours: f64, theirs: &serde_json::Value, tolerance: f64| {
                 let theirs = theirs.as_f64().unwrap();
-                assert!((ours - theirs).abs() / theirs < tolerance, "temperature {temperature}: {ours}, the reference's {theirs}");
+                assert!(
+                    (ours - theirs).abs() / theirs < tolerance,
+                    "temperature {temperature}: {ours}, the reference's {theirs}"
+                );
             };
             near(losses[0].total, &case["total_loss"], 1e-4);
             near(norm, &case["grad_norm"], 1e-3);

@@ -37,11 +37,13 @@ fn pair_scores_are_the_reference_s_in_every_batch_size() {
     let model = model("model_bin", &device());
     for case in json("inference.json")["compute_score"].as_array().unwrap() {
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-        let pairs: Vec<(String, String)> = case["pairs"].as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(question, passage)| (question.as_str(), passage.as_str())).collect();
-        let weights = case["weights_dense_sparse_colbert"].as_array().map_or([1.0; 3], |weights| {
-            [0, 1, 2].map(|index| weights[index].as_f64().unwrap() as f32)
-        });
+        let pairs: Vec<(String, String)> =
+            case["pairs"].as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+        let pairs: Vec<(&str, &str)> =
+            pairs.iter().map(|(question, passage)| (question.as_str(), passage.as_str())).collect();
+        let weights = case["weights_dense_sparse_colbert"]
+            .as_array()
+            .map_or([1.0; 3], |weights| [0, 1, 2].map(|index| weights[index].as_f64().unwrap() as f32));
         let batch_size = case["batch_size"].as_u64().unwrap() as usize;
         let ours = model.score_pairs(&pairs, (64, 64), batch_size, &mut |_, _| ControlFlow::Continue(())).unwrap();
         for (name, ours) in [
@@ -51,7 +53,8 @@ fn pair_scores_are_the_reference_s_in_every_batch_size() {
             ("sparse+dense", ours.sparse_dense(weights)),
             ("colbert+sparse+dense", ours.colbert_sparse_dense(weights)),
         ] {
-            let theirs: Vec<f64> = case["scores"][name].as_array().unwrap().iter().map(|score| score.as_f64().unwrap()).collect();
+            let theirs: Vec<f64> =
+                case["scores"][name].as_array().unwrap().iter().map(|score| score.as_f64().unwrap()).collect();
             let off = worst(&ours, &theirs);
             assert!(off < 1e-5 * looser(), "{name}, batch size {batch_size}: {off}");
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use weldbench::compute::DeviceInfo;
 use weldbench::training::{LossParts, Trainer, TrainingConfig, Window};
 
-use super::fixtures::{batch, device, looser, json, model, norm, relative, tensors};
+use super::fixtures::{batch, device, json, looser, model, norm, relative, tensors};
 
 /// A trainer with a setting of `losses.json`.
 fn trainer(settings: &Value, mode: &str, device: &DeviceInfo) -> Trainer {

@@ -1,6 +1,6 @@
 use weldbench::training::{Plan, Schedule, Trainer, TrainingConfig, learning_rate};
 
-use super::fixtures::{batch, device, looser, json, model, norm, relative, tensors};
+use super::fixtures::{batch, device, json, looser, model, norm, relative, tensors};
 
 fn replay(folder: &str) {
     let reference = json(&format!("{folder}/trajectory.json"));
@@ -69,7 +69,9 @@ fn replay(folder: &str) {
     println!(
         "{folder}: losses {worst_loss:.1e}, gradient norms {worst_norm:.1e} (relative), learning rates {worst_rate:.1e}, weights {off:.1e} of the movement"
     );
-    assert!(worst_loss < 1e-4 * looser() && worst_norm < 1e-3 * looser() && worst_rate < 1e-12 && off < 2e-3 * looser());
+    assert!(
+        worst_loss < 1e-4 * looser() && worst_norm < 1e-3 * looser() && worst_rate < 1e-12 && off < 2e-3 * looser()
+    );
 }
 
 #[test]
