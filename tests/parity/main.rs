@@ -5,3 +5,37 @@ mod inference;
 mod losses;
 mod tokens;
 mod trajectories;
+
+/// The same comparisons on a graphics adapter, five times looser, in a process of their own.
+///
+/// Every shape of batch costs a software adapter seconds of building kernels; the slowest of the comparisons is
+/// made by `cargo test --release --test parity -- --ignored`.
+#[test]
+fn a_graphics_adapter_computes_the_same() {
+    on_a_graphics_adapter(&["inference", "tokens", "every_parameter", "self_distillation_begins"]);
+}
+
+#[test]
+#[ignore = "takes minutes on a software adapter"]
+fn a_graphics_adapter_trains_the_same() {
+    on_a_graphics_adapter(&["every_setting", "twenty"]);
+}
+
+fn on_a_graphics_adapter(tests: &[&str]) {
+    use weldbench::compute::{DeviceChoice, devices};
+    if !devices().iter().any(|device| matches!(device.choice, DeviceChoice::Wgpu(_))) {
+        assert!(std::env::var_os("CI").is_none(), "CI has a software adapter");
+        eprintln!("no graphics adapter: only the CPU was tested");
+        return;
+    }
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(tests)
+        .args(["--test-threads=1", "--nocapture"])
+        .env("WELDBENCH_TEST_DEVICE", "wgpu")
+        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && !text.contains(" 0 passed"), "{text}\n{}", String::from_utf8_lossy(&run.stderr));
+    println!("{text}");
+}
