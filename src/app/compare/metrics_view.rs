@@ -1,0 +1,81 @@
+//! How well each model finds the right passages, as a table and as bars.
+
+use eframe::egui::{self, RichText};
+use egui_plot::{Bar, BarChart, Corner, Legend, Plot};
+
+use crate::app::texts::Texts;
+use crate::app::theme::{palette, section, size, space};
+use crate::app::widgets;
+
+/// Digits behind the point.
+const DECIMALS: usize = 3;
+
+/// One metric of both models, from 0 to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// As the field writes it, such as `nDCG@3`.
+    pub name: String,
+    pub base: f64,
+    pub tuned: Option<f64>,
+}
+
+pub fn show(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
+    table(ui, texts, measured);
+    ui.add_space(space::LARGE);
+    bars(ui, texts, measured);
+}
+
+fn table(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
+    let weak = palette(ui).weak;
+    egui::Grid::new("metrics").num_columns(4).striped(true).min_col_width(size::FIELD).spacing([space::HUGE, space::SMALL]).show(ui, |ui| {
+        for key in ["metric", "base_model", "tuned_model", "change"] {
+            ui.label(RichText::new(texts.get(key)).small().color(weak));
+        }
+        ui.end_row();
+        for metric in measured {
+            ui.label(&metric.name);
+            ui.label(RichText::new(format!("{:.DECIMALS$}", metric.base)).monospace());
+            if let Some(tuned) = metric.tuned {
+                ui.label(RichText::new(format!("{tuned:.DECIMALS$}")).monospace());
+                widgets::change(ui, tuned - metric.base, DECIMALS);
+            }
+            ui.end_row();
+        }
+    });
+}
+
+fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
+    const WIDTH: f64 = 0.36;
+    let colours = palette(ui);
+    ui.label(RichText::new(texts.get("metrics_chart")).text_style(section()));
+    let chart = |key: &'static str, colour, shift: f64, value: &dyn Fn(&Measured) -> Option<f64>| {
+        let bars = measured.iter().enumerate().filter_map(|(index, metric)| {
+            let bar = Bar::new(index as f64 + shift, value(metric)?).width(WIDTH);
+            Some(bar.name(format!("{} · {}", metric.name, texts.get(key))))
+        });
+        BarChart::new(texts.get(key), bars.collect()).color(colour).element_formatter(Box::new(|bar, _| format!("{}: {:.DECIMALS$}", bar.name, bar.value)))
+    };
+    let base = chart("base_model", colours.series[0].gamma_multiply(0.55), -WIDTH / 2.0, &|metric| Some(metric.base));
+    let tuned = chart("tuned_model", colours.series[1], WIDTH / 2.0, &|metric| metric.tuned);
+    let names: Vec<String> = measured.iter().map(|metric| metric.name.clone()).collect();
+    let plot = Plot::new("metrics bars")
+        .height(ui.available_height().max(size::PLOT))
+        .allow_scroll(false)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_boxed_zoom(false)
+        .include_y(0.0)
+        .include_y(1.0)
+        .show_grid([false, true])
+        .legend(Legend::default().position(Corner::RightTop))
+        .x_grid_spacer(egui_plot::uniform_grid_spacer(|_| [1.0, 1.0, 1.0]))
+        .x_axis_formatter(move |mark, _| {
+            let whole = mark.value.fract().abs() < 1e-6 && mark.value >= 0.0;
+            if whole { names.get(mark.value as usize).cloned().unwrap_or_default() } else { String::new() }
+        });
+    let shown = plot.show(ui, |plot| {
+        plot.bar_chart(base);
+        plot.bar_chart(tuned);
+    });
+    shown.response.accessible_name(texts.get("metrics_chart"));
+}

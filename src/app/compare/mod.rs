@@ -1,0 +1,103 @@
+//! The compare bench: the same questions, asked of the base model and of the tuned one.
+
+mod heat_map;
+mod heat_map_painter;
+mod map_view;
+mod metrics_view;
+mod moves;
+mod ranked_lists;
+mod score_map;
+mod search_view;
+mod setup;
+mod state;
+
+use eframe::egui;
+
+pub use heat_map_painter::install as install_painter;
+pub use score_map::{MapView, ScoreMap};
+pub use search_view::Found;
+pub use state::{Evaluation, MapKind, MethodKind, State, View, Which};
+
+use crate::app::texts::Texts;
+use crate::app::theme::{self, size, space};
+use crate::app::widgets::{Severity, empty, notice};
+use crate::jobs::Status;
+
+/// What the user asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    Choose(Which),
+    WithoutTuned,
+    SetMethod(MethodKind),
+    /// Of dense, sparse and ColBERT scores in a hybrid.
+    SetWeight(usize, f32),
+    Evaluate,
+    Cancel,
+    Show(View),
+    SetQuestion(String),
+    /// Take this evaluation question, and search.
+    PickQuestion(usize),
+    Search,
+    ShowMap(MapKind),
+    SetMapView(MapView),
+    HoverCell(Option<[usize; 2]>),
+}
+
+/// What the bench sees of its surroundings.
+#[derive(Clone, Copy)]
+pub struct Surroundings {
+    pub texts: Texts,
+    pub has_device: bool,
+    /// Whether the window draws with wgpu, and so can draw the score map.
+    pub has_painter: bool,
+}
+
+/// Draws the bench.
+pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Action> {
+    let texts = around.texts;
+    let mut actions = Vec::new();
+    egui::Panel::left("compare setup").frame(theme::panel(ui)).resizable(false).exact_size(size::FORM).show(ui, |ui| {
+        setup::show(ui, state, texts, around.has_device, &mut actions);
+    });
+    egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            for view in View::ALL {
+                if ui.add(egui::Button::selectable(state.view == view, texts.get(view.key()))).clicked() {
+                    actions.push(Action::Show(view));
+                }
+            }
+        });
+        ui.add_space(space::SMALL);
+        failures(ui, state);
+        match state.view {
+            View::Metrics => metrics(ui, state, texts),
+            View::Search => search_view::show(ui, state, texts, around.has_device && state.base.is_some() && state.corpus.is_some(), &mut actions),
+            View::Map => map_view::show(ui, state, texts, around.has_painter, &mut actions),
+        }
+    });
+    actions
+}
+
+fn failures(ui: &mut egui::Ui, state: &State) {
+    let statuses = [state.evaluation.as_ref().map(|job| job.status()), state.search.as_ref().map(|job| job.status())];
+    for status in statuses.into_iter().flatten() {
+        if let Status::Failed(failure) = status {
+            notice(ui, Severity::Error, &failure.to_string());
+        }
+    }
+}
+
+fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts) {
+    if state.is_evaluating() {
+        if let Some(job) = &state.evaluation {
+            let progress = job.progress();
+            ui.label(crate::app::job_texts::progress(texts, &progress));
+            ui.add(egui::ProgressBar::new(progress.fraction()).desired_height(space::SMALL)).accessible_name(texts.get("evaluate"));
+        }
+    }
+    match &state.result {
+        Some(result) => metrics_view::show(ui, texts, &result.measured),
+        None if state.is_evaluating() => {}
+        None => empty(ui, texts.get("evaluate_nothing_yet")),
+    }
+}

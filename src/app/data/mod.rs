@@ -1,0 +1,97 @@
+//! The data bench: look at questions, positives and hard negatives, and correct them.
+
+mod bad_lines;
+mod draft;
+mod row_editor;
+mod rows;
+mod state;
+mod tools;
+
+use std::path::PathBuf;
+
+use eframe::egui;
+
+pub use draft::{Draft, Field, List};
+pub use state::{Selected, State};
+
+use crate::app::texts::Texts;
+use crate::app::theme::{self, size};
+use crate::app::widgets::empty;
+
+/// What the user asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    Open,
+    OpenPath(PathBuf),
+    Save,
+    SaveAs,
+    Undo,
+    Redo,
+    Filter(String),
+    Select(Selected),
+    /// From the keyboard: the row is brought into view.
+    SelectAndShow(Selected),
+    /// A field reads differently now.
+    Type(Field, String),
+    /// The typing has paused, or the field was left.
+    Commit,
+    AddRow,
+    DeleteRow,
+    AddPassage(List),
+    DeletePassage(List, usize),
+    /// To the other list.
+    MovePassage(List, usize),
+    RepairLine,
+    DeleteLine,
+}
+
+/// Draws the bench.
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) -> Vec<Action> {
+    let mut actions = Vec::new();
+    commit_after_a_pause(ui, state, &mut actions);
+    let width = size::EDITOR.min(ui.available_width() / 2.0).max(size::EDITOR_MIN);
+    egui::Panel::right("chosen row").frame(theme::panel(ui)).default_size(width).min_size(size::EDITOR_MIN).show(ui, |ui| {
+        chosen(ui, state, texts, &mut actions);
+    });
+    let bad = state.bad_lines();
+    egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
+        tools::show(ui, state, texts, &state.file(), recent, &mut actions);
+        if !bad.is_empty() {
+            egui::Panel::bottom("bad lines").frame(egui::Frame::new()).resizable(true).default_size(size::BAD_LINES).show(ui, |ui| {
+                ui.add_space(theme::space::SMALL);
+                bad_lines::list(ui, state, texts, &bad, &mut actions);
+            });
+        }
+        egui::CentralPanel::no_frame().show(ui, |ui| match &state.dataset {
+            Some(dataset) => rows::show(ui, state, texts, dataset, &mut actions),
+            None => empty(ui, texts.get(if state.is_opening { "opening" } else { "drop_here" })),
+        });
+    });
+    actions
+}
+
+fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    let dataset = state.dataset.as_ref();
+    match state.selected {
+        Some(Selected::Row(index)) => {
+            if let Some((dataset, row)) = dataset.and_then(|dataset| Some((dataset, dataset.row(index)?))) {
+                row_editor::show(ui, state, texts, index, dataset.line(index), row, actions);
+            }
+        }
+        Some(Selected::BadLine(line)) => {
+            if let Some(bad) = state.bad_lines().iter().find(|bad| bad.line == line) {
+                bad_lines::editor(ui, state, texts, bad, actions);
+            }
+        }
+        None => empty(ui, texts.get("choose_a_row")),
+    }
+}
+
+fn commit_after_a_pause(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let now = ui.input(|input| input.time);
+    match state.draft.as_ref().and_then(|draft| draft.wait(now)) {
+        Some(wait) if wait > 0.0 => ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(wait)),
+        Some(_) => actions.push(Action::Commit),
+        None => {}
+    }
+}
