@@ -65,9 +65,5 @@ pub(super) fn open(index: usize) -> Result<Device, String> {
         DeviceType::Cpu => BurnKind::Cpu,
         DeviceType::Other => BurnKind::DefaultDevice,
     };
-    Device::wgpu_options()
-        .device_kind(kind)
-        .graphics_api(backend)
-        .init()
-        .map_err(|error| error.to_string())
+    Device::wgpu_options().device_kind(kind).graphics_api(backend).init().map_err(|error| error.to_string())
 }

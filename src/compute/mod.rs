@@ -42,7 +42,9 @@ pub enum ComputeError {
     NotADevice(String),
     #[error("there is no device {wanted} here; there are: {present}")]
     Absent { wanted: String, present: String },
-    #[error("this program was built without CUDA; build it with `--features cuda`, or choose wgpu, which runs on NVIDIA cards too")]
+    #[error(
+        "this program was built without CUDA; build it with `--features cuda`, or choose wgpu, which runs on NVIDIA cards too"
+    )]
     NoCuda,
     #[error("{device} did not start: {cause}; choose another device, or update its driver")]
     NotStarted { device: String, cause: String },
@@ -69,10 +71,9 @@ impl DeviceInfo {
             return Ok(device.clone());
         }
         let device = match self.choice {
-            DeviceChoice::Wgpu(Some(index)) => adapters::open(index).map_err(|cause| ComputeError::NotStarted {
-                device: self.label(),
-                cause,
-            })?,
+            DeviceChoice::Wgpu(Some(index)) => {
+                adapters::open(index).map_err(|cause| ComputeError::NotStarted { device: self.label(), cause })?
+            }
             DeviceChoice::Cuda(Some(index)) => cuda(index)?,
             _ => Device::flex(),
         };
@@ -85,18 +86,26 @@ impl DeviceInfo {
 pub fn devices() -> Vec<DeviceInfo> {
     let mut all = cuda_devices();
     all.extend(adapters::list());
-    all.push(DeviceInfo {
+    all.push(cpu());
+    all
+}
+
+fn cpu() -> DeviceInfo {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    DeviceInfo {
         choice: DeviceChoice::Cpu,
-        name: format!("CPU, {} threads", std::thread::available_parallelism().map_or(1, usize::from)),
+        name: format!("CPU, {threads} threads"),
         kind: DeviceKind::Cpu,
         api: "CPU".into(),
-    });
-    all
+    }
 }
 
 /// The device that a choice means on this machine. `Auto` takes a real GPU before the CPU, and never
 /// a software adapter.
 pub fn choose(choice: DeviceChoice) -> Result<DeviceInfo, ComputeError> {
+    if choice == DeviceChoice::Cpu {
+        return Ok(cpu());
+    }
     let all = devices();
     let fits = |device: &&DeviceInfo| match choice {
         DeviceChoice::Auto => true,

@@ -63,3 +63,23 @@ pub struct LossParts {
     pub self_distill_sparse: Option<f64>,
     pub self_distill_colbert: Option<f64>,
 }
+
+impl LossParts {
+    /// The mean of several; a part counts where it is there.
+    pub fn mean(all: &[Self]) -> Self {
+        let mean = |part: &dyn Fn(&Self) -> Option<f64>| {
+            let values: Vec<f64> = all.iter().filter_map(part).collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        Self {
+            total: mean(&|loss| Some(loss.total)).unwrap_or(f64::NAN),
+            dense: mean(&|loss| Some(loss.dense)).unwrap_or(f64::NAN),
+            sparse: mean(&|loss| loss.sparse),
+            colbert: mean(&|loss| loss.colbert),
+            ensemble: mean(&|loss| loss.ensemble),
+            self_distill_dense: mean(&|loss| loss.self_distill_dense),
+            self_distill_sparse: mean(&|loss| loss.self_distill_sparse),
+            self_distill_colbert: mean(&|loss| loss.self_distill_colbert),
+        }
+    }
+}

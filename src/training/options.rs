@@ -30,7 +30,12 @@ use Group::*;
 /// All options, in the order of a form.
 pub const OPTIONS: &[OptionInfo] = &[
     option("model_name_or_path", Model, "Folder of the model to fine-tune."),
-    choice("sentence_pooling_method", Model, &["cls", "mean", "last_token"], "How token vectors become one text vector; the model's own way if empty."),
+    choice(
+        "sentence_pooling_method",
+        Model,
+        &["cls", "mean", "last_token"],
+        "How token vectors become one text vector; the model's own way if empty.",
+    ),
     option("normalize_embeddings", Model, "Scale every vector to length 1."),
     option("unified_finetuning", Model, "Train dense, sparse and ColBERT vectors together (BGE-M3)."),
     option("colbert_dim", Model, "Width of new ColBERT vectors; the model's hidden size if empty."),
@@ -43,7 +48,11 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("pad_to_multiple_of", Data, "Round the padded length up to a multiple of this many tokens."),
     option("query_instruction_for_retrieval", Data, "Text put before every question; the model's own prefix if empty."),
     option("query_instruction_format", Data, "How instruction and question are joined; {} stands for each."),
-    option("passage_instruction_for_retrieval", Data, "Text put before every passage; the model's own prefix if empty."),
+    option(
+        "passage_instruction_for_retrieval",
+        Data,
+        "Text put before every passage; the model's own prefix if empty.",
+    ),
     option("passage_instruction_format", Data, "How instruction and passage are joined; {} stands for each."),
     option("same_dataset_within_batch", Data, "Take all rows of a batch from the same file."),
     option("small_threshold", Data, "Leave out files, or merge files of a folder, with fewer rows than this."),
@@ -51,7 +60,12 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("max_example_num_per_dataset", Data, "Take at most this many rows of a file."),
     option("shuffle_ratio", Data, "Chance that a long positive's three parts are shuffled, 0 to 1."),
     option("dataloader_drop_last", Data, "Leave out the last, incomplete batch of an epoch."),
-    choice("loss_type", Loss, &["contrastive", "triplet"], "Contrastive loss over all passages of a batch, or triplets with a margin."),
+    choice(
+        "loss_type",
+        Loss,
+        &["contrastive", "triplet"],
+        "Contrastive loss over all passages of a batch, or triplets with a margin.",
+    ),
     option("temperature", Loss, "Scores are divided by this before the softmax."),
     option("triplet_margin", Loss, "How far a positive's score must be above a negative's."),
     option("use_self_distill", Loss, "Teach each kind of score with the ensemble of all three."),
@@ -64,9 +78,18 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("per_device_train_batch_size", Optimisation, "Questions in a micro-batch."),
     option("gradient_accumulation_steps", Optimisation, "Micro-batches added up before each step."),
     option("learning_rate", Optimisation, "Highest learning rate of AdamW."),
-    choice("lr_scheduler_type", Optimisation, &["linear", "warmup_decay_log", "constant_with_warmup"], "How the learning rate rises and falls; warmup_decay_log is DeepSpeed's."),
+    choice(
+        "lr_scheduler_type",
+        Optimisation,
+        &["linear", "warmup_decay_log", "constant_with_warmup"],
+        "How the learning rate rises and falls; warmup_decay_log is DeepSpeed's.",
+    ),
     option("warmup_ratio", Optimisation, "Part of all steps in which the learning rate rises, 0 to 1."),
-    option("warmup_steps", Optimisation, "Steps in which the learning rate rises; goes before warmup_ratio if above 0."),
+    option(
+        "warmup_steps",
+        Optimisation,
+        "Steps in which the learning rate rises; goes before warmup_ratio if above 0.",
+    ),
     option("weight_decay", Optimisation, "Decoupled weight decay on matrices."),
     option("adam_beta1", Optimisation, "Decay of AdamW's mean of gradients."),
     option("adam_beta2", Optimisation, "Decay of AdamW's mean of squared gradients."),
@@ -75,7 +98,11 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("seed", Optimisation, "Seed of order, choice of negatives, dropout and new heads."),
     option("fp16", Memory, "Compute in 16-bit floats with a loss scale; weights stay in 32 bits."),
     option("bf16", Memory, "Compute in bfloat16; weights stay in 32 bits."),
-    option("gradient_checkpointing", Memory, "Keep each layer's input only and compute the rest again: less memory, more time."),
+    option(
+        "gradient_checkpointing",
+        Memory,
+        "Keep each layer's input only and compute the rest again: less memory, more time.",
+    ),
     option("sub_batch_size", Memory, "Encode this many texts at a time; the gradients stay the same."),
     option("output_dir", Output, "Folder for the tuned model; a new run folder if empty."),
     option("overwrite_output_dir", Output, "Write into output_dir even if it is not empty."),
@@ -139,17 +166,33 @@ impl TrainingConfig {
         };
         check(!self.model_name_or_path.as_os_str().is_empty(), "model_name_or_path", "choose a model folder");
         check(!self.train_data.is_empty(), "train_data", "choose at least one file");
-        check(self.train_group_size >= 2, "train_group_size", "a group is a positive and at least one negative, so at least 2");
+        check(
+            self.train_group_size >= 2,
+            "train_group_size",
+            "a group is a positive and at least one negative, so at least 2",
+        );
         check(self.query_max_len >= 3, "query_max_len", "two tokens are special, so at least 3");
         check(self.passage_max_len >= 3, "passage_max_len", "two tokens are special, so at least 3");
         check(self.pad_to_multiple_of != Some(0), "pad_to_multiple_of", "must be at least 1");
         check((0.0..=1.0).contains(&self.shuffle_ratio), "shuffle_ratio", "must lie between 0 and 1");
-        check(self.query_instruction_format.matches("{}").count() == 2, "query_instruction_format", "must hold {} twice");
-        check(self.passage_instruction_format.matches("{}").count() == 2, "passage_instruction_format", "must hold {} twice");
+        check(
+            self.query_instruction_format.matches("{}").count() == 2,
+            "query_instruction_format",
+            "must hold {} twice",
+        );
+        check(
+            self.passage_instruction_format.matches("{}").count() == 2,
+            "passage_instruction_format",
+            "must hold {} twice",
+        );
         check(self.colbert_dim != Some(0), "colbert_dim", "must be at least 1");
         check(self.temperature > 0.0 && self.temperature.is_finite(), "temperature", "must be above 0");
         check(self.triplet_margin >= 0.0 && self.triplet_margin.is_finite(), "triplet_margin", "must not be below 0");
-        check(self.loss_type == LossType::Contrastive || !self.unified_finetuning, "loss_type", "triplets train dense vectors only; switch unified_finetuning off");
+        check(
+            self.loss_type == LossType::Contrastive || !self.unified_finetuning,
+            "loss_type",
+            "triplets train dense vectors only; switch unified_finetuning off",
+        );
         check(self.learning_rate > 0.0 && self.learning_rate.is_finite(), "learning_rate", "must be above 0");
         check(self.num_train_epochs > 0.0 && self.num_train_epochs.is_finite(), "num_train_epochs", "must be above 0");
         check(self.max_steps != Some(0), "max_steps", "must be at least 1, or empty");
@@ -162,7 +205,11 @@ impl TrainingConfig {
         check(self.adam_epsilon > 0.0, "adam_epsilon", "must be above 0");
         check(self.max_grad_norm >= 0.0, "max_grad_norm", "must not be below 0");
         check(!(self.fp16 && self.bf16), "bf16", "choose fp16 or bf16, not both");
-        check(!self.fix_encoder || self.unified_finetuning, "fix_encoder", "without unified_finetuning there are no heads left to train");
+        check(
+            !self.fix_encoder || self.unified_finetuning,
+            "fix_encoder",
+            "without unified_finetuning there are no heads left to train",
+        );
         check(self.sub_batch_size != Some(0), "sub_batch_size", "must be at least 1, or empty");
         check(self.logging_steps >= 1, "logging_steps", "must be at least 1");
         check(self.save_steps != Some(0), "save_steps", "must be at least 1, or empty");
