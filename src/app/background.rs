@@ -32,6 +32,7 @@ impl<T: Send + 'static> Background<T> {
     }
 }
 
-/// The work panicked; the log says where.
-#[derive(Debug)]
+/// The work panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the work broke off; the log says where")]
 pub struct BrokeOff;

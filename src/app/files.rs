@@ -50,7 +50,7 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     if let (Purpose::SaveDataAs, Some(name)) = (purpose, near.and_then(Path::file_name)) {
         dialog = dialog.set_file_name(name.to_string_lossy());
     }
-    let jsonl = |dialog: rfd::FileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
+    let jsonl = move |dialog: rfd::FileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
     Background::start(context, move || {
         let paths = match purpose {
             Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel => dialog.pick_folder().into_iter().collect(),

@@ -37,6 +37,8 @@ pub mod line {
     pub const HAIR: f32 = 1.0;
     pub const PLOT: f32 = 1.8;
     pub const LINK: f32 = 1.6;
+    /// How close the numbers below an axis may stand.
+    pub const LABELS: std::ops::RangeInclusive<f32> = 28.0..=48.0;
 }
 
 /// What colours mean. "Better" and "worse" are blue and orange, which every kind of colour-blindness
@@ -181,7 +183,7 @@ fn visuals(colours: &Palette, dark: bool) -> Visuals {
         expansion: 0.0,
     };
     visuals.widgets.noninteractive = part(colours.surface, colours.outline, colours.text);
-    visuals.widgets.inactive = part(colours.raised, Color32::TRANSPARENT, colours.text);
+    visuals.widgets.inactive = part(colours.raised, colours.outline, colours.text);
     visuals.widgets.hovered = part(colours.outline, colours.weak, colours.text);
     visuals.widgets.active = part(colours.selection, colours.accent, colours.text);
     visuals.widgets.open = part(colours.outline, colours.outline, colours.text);
@@ -211,4 +213,9 @@ fn visuals(colours: &Palette, dark: bool) -> Visuals {
 pub fn primary_button<'a>(ui: &egui::Ui, text: &'a str) -> egui::Button<'a> {
     let colours = palette(ui);
     egui::Button::new(egui::RichText::new(text).color(colours.on_accent)).fill(colours.accent)
+}
+
+/// A bar from 0 to 1, of a height that only shows how far something is.
+pub fn progress_bar(ui: &egui::Ui, fraction: f32) -> egui::ProgressBar {
+    egui::ProgressBar::new(fraction).desired_height(space::SMALL).fill(palette(ui).accent)
 }

@@ -48,15 +48,15 @@ fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
     const WIDTH: f64 = 0.36;
     let colours = palette(ui);
     ui.label(RichText::new(texts.get("metrics_chart")).text_style(section()));
-    let chart = |key: &'static str, colour, shift: f64, value: &dyn Fn(&Measured) -> Option<f64>| {
+    let chart = |key: &'static str, colour: egui::Color32, shift: f64, value: &dyn Fn(&Measured) -> Option<f64>| {
         let bars = measured.iter().enumerate().filter_map(|(index, metric)| {
             let bar = Bar::new(index as f64 + shift, value(metric)?).width(WIDTH);
-            Some(bar.name(format!("{} · {}", metric.name, texts.get(key))))
+            Some(bar.fill(colour).name(format!("{} · {}", metric.name, texts.get(key))))
         });
         BarChart::new(texts.get(key), bars.collect()).color(colour).element_formatter(Box::new(|bar, _| format!("{}: {:.DECIMALS$}", bar.name, bar.value)))
     };
-    let base = chart("base_model", colours.series[0].gamma_multiply(0.55), -WIDTH / 2.0, &|metric| Some(metric.base));
-    let tuned = chart("tuned_model", colours.series[1], WIDTH / 2.0, &|metric| metric.tuned);
+    let base = chart("base_model", colours.outline, -WIDTH / 2.0, &|metric| Some(metric.base));
+    let tuned = chart("tuned_model", colours.accent, WIDTH / 2.0, &|metric| metric.tuned);
     let names: Vec<String> = measured.iter().map(|metric| metric.name.clone()).collect();
     let plot = Plot::new("metrics bars")
         .height(ui.available_height().max(size::PLOT))
@@ -67,6 +67,7 @@ fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
         .include_y(0.0)
         .include_y(1.0)
         .show_grid([false, true])
+        .grid_color(colours.outline)
         .legend(Legend::default().position(Corner::RightTop))
         .x_grid_spacer(egui_plot::uniform_grid_spacer(|_| [1.0, 1.0, 1.0]))
         .x_axis_formatter(move |mark, _| {

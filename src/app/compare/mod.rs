@@ -92,7 +92,8 @@ fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts) {
         if let Some(job) = &state.evaluation {
             let progress = job.progress();
             ui.label(crate::app::job_texts::progress(texts, &progress));
-            ui.add(egui::ProgressBar::new(progress.fraction()).desired_height(space::SMALL)).accessible_name(texts.get("evaluate"));
+            let bar = theme::progress_bar(ui, progress.fraction());
+            ui.add(bar).accessible_name(texts.get("evaluate"));
         }
     }
     match &state.result {

@@ -4,7 +4,7 @@ use eframe::egui::{self, RichText};
 
 use super::{Action, State, Which};
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, primary_button, section, size, space};
+use crate::app::theme::{palette, primary_button, section, space};
 use crate::app::widgets::choose_path;
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, actions: &mut Vec<Action>) {
@@ -68,16 +68,16 @@ fn method(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Acti
 
 fn evaluate(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, actions: &mut Vec<Action>) {
     if state.is_evaluating() {
-        let button = egui::Button::new(texts.get("cancel")).min_size(egui::vec2(ui.available_width(), size::CONTROL));
-        if ui.add(button).clicked() {
+        if ui.vertical_centered_justified(|ui| ui.button(texts.get("cancel"))).inner.clicked() {
             actions.push(Action::Cancel);
         }
         return;
     }
     let missing = state.missing();
-    let button = primary_button(ui, texts.get("evaluate")).min_size(egui::vec2(ui.available_width(), size::CONTROL));
+    let button = primary_button(ui, texts.get("evaluate"));
     let why_not = missing.map_or("device_looking", |which| which.missing_key());
-    if ui.add_enabled(missing.is_none() && has_device, button).on_disabled_hover_text(texts.get(why_not)).clicked() {
+    let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(missing.is_none() && has_device, button));
+    if shown.inner.on_disabled_hover_text(texts.get(why_not)).clicked() {
         actions.push(Action::Evaluate);
     }
 }

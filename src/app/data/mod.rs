@@ -62,20 +62,22 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
                 bad_lines::list(ui, state, texts, &bad, &mut actions);
             });
         }
-        egui::CentralPanel::no_frame().show(ui, |ui| match &state.dataset {
-            Some(dataset) => rows::show(ui, state, texts, dataset, &mut actions),
-            None => empty(ui, texts.get(if state.is_opening { "opening" } else { "drop_here" })),
+        egui::CentralPanel::no_frame().show(ui, |ui| {
+            if state.is_open() {
+                rows::show(ui, state, texts, &mut actions);
+            } else {
+                empty(ui, texts.get(if state.is_opening { "opening" } else { "drop_here" }));
+            }
         });
     });
     actions
 }
 
 fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
-    let dataset = state.dataset.as_ref();
     match state.selected {
         Some(Selected::Row(index)) => {
-            if let Some((dataset, row)) = dataset.and_then(|dataset| Some((dataset, dataset.row(index)?))) {
-                row_editor::show(ui, state, texts, index, dataset.line(index), row, actions);
+            if let Some((line, row)) = state.row(index) {
+                row_editor::show(ui, state, texts, index, line, row, actions);
             }
         }
         Some(Selected::BadLine(line)) => {

@@ -63,7 +63,7 @@ pub fn text_field(ui: &mut egui::Ui, draft: Option<&Draft>, place: (usize, Field
     let field = place.1;
     let mut shown = draft.filter(|draft| draft.field == field).map_or_else(|| text.to_string(), |draft| draft.text.clone());
     let rows = if matches!(field, Field::Query) { 1 } else { 2 };
-    let edit = egui::TextEdit::multiline(&mut shown).id(Id::new(place)).desired_width(f32::INFINITY).desired_rows(rows);
+    let edit = egui::TextEdit::multiline(&mut shown).id(Id::unique(place)).desired_width(f32::INFINITY).desired_rows(rows);
     let response = ui.add(edit).accessible_name(name);
     if response.changed() {
         actions.push(Action::Type(field, shown));

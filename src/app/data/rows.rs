@@ -6,9 +6,8 @@ use egui_extras::{Column, TableBuilder};
 use super::{Action, Selected, State};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, size};
-use crate::dataset::Dataset;
 
-pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, dataset: &Dataset, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     let visible = state.visible();
     let chosen = visible.iter().position(|index| state.selected == Some(Selected::Row(*index)));
     let mut table = TableBuilder::new(ui)
@@ -36,21 +35,21 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, dataset: &Dataset, a
     table.body(|body| {
         body.rows(size::ROW, visible.len(), |mut table_row| {
             let index = visible[table_row.index()];
-            let Some(row) = dataset.row(index) else {
+            let Some((line, row)) = state.row(index) else {
                 return;
             };
             table_row.set_selected(state.selected == Some(Selected::Row(index)));
             table_row.col(|ui| {
-                ui.label(RichText::new(dataset.line(index).to_string()).monospace().color(palette(ui).weak));
+                ui.label(RichText::new(line.to_string()).monospace().color(palette(ui).weak));
             });
-            table_row.col(|ui| mark(ui, texts, dataset, index));
+            table_row.col(|ui| mark(ui, texts, state, index));
             table_row.col(|ui| {
                 ui.add(Label::new(&row.query).truncate());
             });
             table_row.col(|ui| count(ui, row.pos.len()));
             table_row.col(|ui| count(ui, row.neg.len()));
             let response = table_row.response();
-            if response.accessible_name(texts.with("row_name", &[("line", &dataset.line(index)), ("query", &row.query)])).clicked() {
+            if response.accessible_name(texts.with("row_name", &[("line", &line), ("query", &row.query)])).clicked() {
                 actions.push(Action::Select(Selected::Row(index)));
             }
         });
@@ -59,11 +58,11 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, dataset: &Dataset, a
 }
 
 /// Problems and edits, each with a sign of its own.
-fn mark(ui: &mut egui::Ui, texts: Texts, dataset: &Dataset, index: usize) {
+fn mark(ui: &mut egui::Ui, texts: Texts, state: &State, index: usize) {
     let colours = palette(ui);
-    if let Some(problem) = dataset.row_problem(index) {
+    if let Some(problem) = state.row_problem(index) {
         ui.label(RichText::new("!").strong().color(colours.warning)).on_hover_text(problem);
-    } else if dataset.is_edited(index) {
+    } else if state.is_edited(index) {
         ui.label(RichText::new("●").small().color(colours.accent)).on_hover_text(texts.get("edited"));
     }
 }

@@ -5,7 +5,7 @@ mod messages;
 mod question;
 mod queue;
 
-pub use bar::show as bar;
+pub use bar::{Surroundings, show as bar};
 pub use messages::{Message, Messages};
 pub use question::{Answer, Question};
 

@@ -25,7 +25,7 @@ pub enum Answer {
 impl Question {
     /// Draws the question; the answer once there is one.
     pub fn show(&self, context: &egui::Context, texts: Texts) -> Option<Answer> {
-        let modal = egui::Modal::new(Id::new("question")).show(context, |ui| {
+        let modal = egui::Modal::new(Id::unique("question")).show(context, |ui| {
             ui.set_width(size::POPUP);
             ui.label(RichText::new(&self.title).text_style(section()).strong());
             ui.add(egui::Label::new(&self.text).wrap());

@@ -5,7 +5,7 @@ use eframe::egui::{self, RichText};
 use super::Action;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, size, space};
+use crate::app::theme::{palette, progress_bar, size};
 use crate::jobs::JobHandle;
 
 pub fn show(ui: &mut egui::Ui, texts: Texts, jobs: &[JobHandle], actions: &mut Vec<Action>) {
@@ -20,7 +20,7 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, jobs: &[JobHandle], actions: &mut V
         }
     });
     menu.response.on_hover_text(texts.get("jobs_help"));
-    let bar = egui::ProgressBar::new(first.progress().fraction()).desired_width(size::PROGRESS).desired_height(space::SMALL);
+    let bar = progress_bar(ui, first.progress().fraction()).desired_width(size::PROGRESS);
     ui.add(bar).on_hover_text(job_texts::progress(texts, &first.progress())).accessible_name(first.title());
 }
 
@@ -36,7 +36,8 @@ fn entry(ui: &mut egui::Ui, texts: Texts, index: usize, job: &JobHandle, actions
             }
         });
     });
-    ui.add(egui::ProgressBar::new(progress.fraction()).desired_height(space::TINY)).accessible_name(job.title());
+    let bar = progress_bar(ui, progress.fraction());
+    ui.add(bar).accessible_name(job.title());
     let mut words = format!("{} · {}", texts.get(job_texts::status_key(&job.status())), job_texts::progress(texts, &progress));
     if let Some(left) = progress.left {
         words = format!("{words} · {}", job_texts::time(texts, left));

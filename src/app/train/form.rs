@@ -1,6 +1,6 @@
 //! The options of a run as a form: what was typed, what is wrong with it, and in which order it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::training::{Group, OPTIONS, OptionError, OptionInfo, TrainingConfig};
 
@@ -90,7 +90,18 @@ pub struct Form {
     pub config: TrainingConfig,
     /// Texts that are being typed, and those that could not be read.
     typed: BTreeMap<&'static str, String>,
-    unreadable: BTreeMap<&'static str, String>,
+    unreadable: BTreeSet<&'static str>,
+}
+
+/// What is wrong with an option.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Problem {
+    /// The text is no value of this option.
+    Unreadable,
+    /// The value cannot work; why, in English.
+    CannotWork(String),
+    /// There are no rows to train on.
+    NoData,
 }
 
 impl Form {
@@ -108,25 +119,24 @@ impl Form {
         self.typed.insert(name, text.into());
         match self.config.set(name, text) {
             Ok(()) => self.unreadable.remove(name),
-            Err(OptionError::Invalid { cause, .. }) => self.unreadable.insert(name, cause),
-            Err(error) => self.unreadable.insert(name, error.to_string()),
+            Err(_) => self.unreadable.insert(name),
         };
     }
 
     /// The field was left: it shows the value as the configuration has it, unless that is not what it says.
     pub fn leave(&mut self, name: &str) {
-        if !self.unreadable.contains_key(name) {
+        if !self.unreadable.contains(name) {
             self.typed.remove(name);
         }
     }
 
     /// What is wrong with each option, by name.
-    pub fn problems(&self) -> BTreeMap<String, String> {
+    pub fn problems(&self) -> BTreeMap<String, Problem> {
         let found = self.config.problems().into_iter().map(|problem| match problem {
-            OptionError::Invalid { name, cause, .. } => (name, cause),
-            OptionError::Unknown(name) => (name.clone(), OptionError::Unknown(name).to_string()),
+            OptionError::Invalid { name, cause, .. } => (name, Problem::CannotWork(cause)),
+            OptionError::Unknown(name) => (name.clone(), Problem::CannotWork(OptionError::Unknown(name).to_string())),
         });
-        let unreadable = self.unreadable.iter().map(|(name, cause)| (name.to_string(), cause.clone()));
+        let unreadable = self.unreadable.iter().map(|name| (name.to_string(), Problem::Unreadable));
         found.chain(unreadable).collect()
     }
 }
@@ -150,7 +160,7 @@ mod tests {
         form.set("train_group_size", "si");
         form.leave("train_group_size");
         assert_eq!(form.text("train_group_size"), "si");
-        assert!(form.problems().contains_key("train_group_size"));
+        assert_eq!(form.problems()["train_group_size"], Problem::Unreadable);
         assert_eq!(form.config.train_group_size, TrainingConfig::default().train_group_size);
         form.set("train_group_size", "6.0");
         assert_eq!(form.text("train_group_size"), "6.0");
@@ -163,7 +173,7 @@ mod tests {
     fn a_value_that_reads_but_cannot_work_is_told_at_its_field() {
         let mut form = Form::default();
         form.set("temperature", "0");
-        assert!(form.problems()["temperature"].contains("above 0"));
+        assert_eq!(form.problems()["temperature"], Problem::CannotWork("must be above 0".into()));
     }
 
     #[test]

@@ -3,19 +3,19 @@
 use eframe::egui::{self, Align, Layout, RichText};
 
 use super::Action;
-use super::form::Form;
+use super::form::{Form, Problem};
 use crate::app::texts::{Language, Texts};
 use crate::app::theme::{palette, size};
 use crate::training::OptionInfo;
 
 /// Shows an option and returns what was done to it.
-pub fn show(ui: &mut egui::Ui, texts: Texts, form: &Form, option: &'static OptionInfo, problem: Option<&String>) -> Option<Action> {
+pub fn show(ui: &mut egui::Ui, texts: Texts, form: &Form, option: &'static OptionInfo, problem: Option<&Problem>) -> Option<Action> {
     let name = option.name;
     let label = texts.get(&format!("option_{name}"));
     let help = format!("{}\n{name}", help(texts, option));
     let text = form.text(name);
     let mut action = None;
-    row(ui, label, &help, problem, |ui| {
+    row(ui, label, &help, |ui| {
         if form.config.is_switch(name) {
             let mut on = text == "true";
             if ui.checkbox(&mut on, "").accessible_name(label).on_hover_text(&help).changed() {
@@ -25,7 +25,7 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, form: &Form, option: &'static Optio
             action = choice(ui, texts, option, label, &text).map(|chosen| Action::SetOption(name, chosen));
         } else {
             let mut typed = text;
-            let field = egui::TextEdit::singleline(&mut typed).desired_width(size::FIELD).hint_text(hint(texts, form, name));
+            let field = egui::TextEdit::singleline(&mut typed).vertical_align(Align::Center).desired_width(size::FIELD).hint_text(hint(texts, form, name));
             let response = ui.add(field).accessible_name(label).on_hover_text(&help);
             if response.changed() {
                 action = Some(Action::SetOption(name, typed));
@@ -34,18 +34,32 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, form: &Form, option: &'static Optio
             }
         }
     });
+    show_problem(ui, texts, name, problem);
     action
 }
 
-/// A label on the left, a field on the right, a problem below.
-pub fn row(ui: &mut egui::Ui, label: &str, help: &str, problem: Option<&String>, field: impl FnOnce(&mut egui::Ui)) {
+/// A label on the left and a field on the right.
+pub fn row(ui: &mut egui::Ui, label: &str, help: &str, field: impl FnOnce(&mut egui::Ui)) {
     ui.horizontal(|ui| {
         ui.label(label).on_hover_text(help);
         ui.with_layout(Layout::right_to_left(Align::Center), field);
     });
+}
+
+/// What is wrong with an option, below its field.
+pub fn show_problem(ui: &mut egui::Ui, texts: Texts, name: &str, problem: Option<&Problem>) {
     if let Some(problem) = problem {
         let colour = palette(ui).error;
-        ui.add(egui::Label::new(RichText::new(format!("× {problem}")).small().color(colour)).wrap());
+        let text = format!("× {}", problem_text(texts, name, problem));
+        ui.add(egui::Label::new(RichText::new(text).small().color(colour)).wrap());
+    }
+}
+
+pub fn problem_text(texts: Texts, name: &str, problem: &Problem) -> String {
+    match problem {
+        Problem::Unreadable => texts.get("option_unreadable").into(),
+        Problem::NoData => texts.get("train_no_data").into(),
+        Problem::CannotWork(why) => translated(texts, &format!("problem_{name}"), why).into(),
     }
 }
 
@@ -70,10 +84,14 @@ fn hint(texts: Texts, form: &Form, name: &str) -> &'static str {
     if optional || form.text(name).is_empty() { texts.get("option_empty") } else { "" }
 }
 
-/// The options' own help is English; other languages have theirs in the texts.
 fn help(texts: Texts, option: &OptionInfo) -> &'static str {
+    translated(texts, &format!("help_{}", option.name), option.help)
+}
+
+/// What the library says of its options is English; other languages have it among their texts.
+fn translated<'a>(texts: Texts, key: &str, english: &'a str) -> &'a str {
     match texts.language() {
-        Language::English => option.help,
-        _ => texts.find(&format!("help_{}", option.name)).unwrap_or(option.help),
+        Language::English => english,
+        Language::Chinese => texts.find(key).unwrap_or(english),
     }
 }

@@ -1,7 +1,7 @@
 //! The curves of a run, drawn one under the other over the same steps.
 
 use eframe::egui::{self, Id};
-use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints};
+use egui_plot::{AxisHints, Corner, HoverPosition, Legend, Line, Plot, PlotPoints};
 
 use super::curves::{Curve, Curves};
 use crate::app::texts::Texts;
@@ -40,9 +40,10 @@ fn plot(ui: &mut egui::Ui, texts: Texts, key: &'static str, height: f32, curves:
         .allow_drag(false)
         .allow_zoom(false)
         .allow_boxed_zoom(false)
-        .link_axis(Id::new("steps of a run"), [true, false])
-        .link_cursor(Id::new("steps of a run"), [true, false])
-        .x_axis_label(step)
+        .link_axis(Id::unique("steps of a run"), [true, false])
+        .link_cursor(Id::unique("steps of a run"), [true, false])
+        .custom_x_axes(vec![AxisHints::new_x().label(step).label_spacing(line::LABELS)])
+        .grid_color(palette(ui).outline)
         .y_axis_formatter(|mark, _| compact(mark.value))
         .label_formatter(|hover| match hover {
             HoverPosition::NearDataPoint { plot_name, position, .. } => Some(format!("{plot_name}\n{step} {:.0}\n{}", position.x, compact(position.y))),

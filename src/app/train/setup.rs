@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use eframe::egui::{self, RichText};
 
+use super::form::Problem;
 use super::{Action, DataChoice, Precision, State, Surroundings, form, option_row};
 use crate::app::theme::{palette, primary_button, section, space};
 use crate::app::widgets::choose_path;
@@ -28,7 +29,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, actions
 }
 
 /// The form's problems, less those that the window takes care of when it starts a run.
-fn problems(state: &State, around: &Surroundings<'_>) -> BTreeMap<String, String> {
+fn problems(state: &State, around: &Surroundings<'_>) -> BTreeMap<String, Problem> {
     let mut problems = state.form.problems();
     let has_data = match &state.data {
         DataChoice::OpenFile => around.open_rows > 0,
@@ -37,18 +38,18 @@ fn problems(state: &State, around: &Surroundings<'_>) -> BTreeMap<String, String
     if has_data {
         problems.remove("train_data");
     } else {
-        problems.insert("train_data".into(), around.texts.get("train_no_data").into());
+        problems.insert("train_data".into(), Problem::NoData);
     }
     problems
 }
 
-fn inputs(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, String>, actions: &mut Vec<Action>) {
+fn inputs(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
     let texts = around.texts;
     let model = &state.form.config.model_name_or_path;
     if choose_path(ui, texts, texts.get("train_model"), Some(model.as_path()).filter(|path| !path.as_os_str().is_empty())) {
         actions.push(Action::ChooseModel);
     }
-    problem(ui, problems.get("model_name_or_path"));
+    option_row::show_problem(ui, texts, "model_name_or_path", problems.get("model_name_or_path"));
     match &state.data {
         DataChoice::OpenFile => {
             if choose_path(ui, texts, texts.get("train_data"), around.open_file) {
@@ -70,15 +71,8 @@ fn inputs(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems:
             });
         }
     }
-    problem(ui, problems.get("train_data"));
+    option_row::show_problem(ui, texts, "train_data", problems.get("train_data"));
     device(ui, around, actions);
-}
-
-fn problem(ui: &mut egui::Ui, problem: Option<&String>) {
-    if let Some(problem) = problem {
-        let colour = palette(ui).error;
-        ui.add(egui::Label::new(RichText::new(format!("× {problem}")).small().color(colour)).wrap());
-    }
 }
 
 fn device(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action>) {
@@ -100,10 +94,10 @@ fn device(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action
     }
 }
 
-fn precision(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, String>, actions: &mut Vec<Action>) {
+fn precision(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
     let texts = around.texts;
     let chosen = Precision::of(&state.form.config);
-    option_row::row(ui, texts.get("precision"), texts.get("precision_help"), problems.get("bf16"), |ui| {
+    option_row::row(ui, texts.get("precision"), texts.get("precision_help"), |ui| {
         // Laid out from the right.
         for precision in Precision::ALL.into_iter().rev() {
             if ui.add(egui::Button::selectable(chosen == precision, precision.name())).clicked() {
@@ -111,9 +105,10 @@ fn precision(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, proble
             }
         }
     });
+    option_row::show_problem(ui, texts, "bf16", problems.get("bf16"));
 }
 
-fn folded(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, String>, actions: &mut Vec<Action>) {
+fn folded(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
     let texts = around.texts;
     ui.add_space(space::SMALL);
     for (group, options) in form::folded() {
@@ -128,19 +123,21 @@ fn folded(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems:
     }
 }
 
-fn start(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, String>, actions: &mut Vec<Action>) {
+fn start(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
     let texts = around.texts;
     let running = state.run.as_ref().is_some_and(|run| !run.job.status().is_over());
     let ready = problems.is_empty() && around.device.is_some() && !running;
-    let button = primary_button(ui, texts.get("train_start")).min_size(egui::vec2(ui.available_width(), crate::app::theme::size::CONTROL));
+    let button = primary_button(ui, texts.get("train_start"));
     let why_not = if running {
         texts.get("train_running_already").to_string()
     } else if around.device.is_none() {
         texts.get("device_looking").to_string()
     } else {
-        problems.iter().map(|(name, problem)| format!("{}: {problem}", texts.find(&format!("option_{name}")).unwrap_or(name))).collect::<Vec<_>>().join("\n")
+        let told = problems.iter().map(|(name, problem)| format!("{}: {}", texts.find(&format!("option_{name}")).unwrap_or(name), option_row::problem_text(texts, name, problem)));
+        told.collect::<Vec<_>>().join("\n")
     };
-    if ui.add_enabled(ready, button).on_disabled_hover_text(why_not).clicked() {
+    let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(ready, button));
+    if shown.inner.on_disabled_hover_text(why_not).clicked() {
         actions.push(Action::Start);
     }
 }

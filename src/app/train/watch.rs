@@ -5,7 +5,7 @@ use eframe::egui::{self, RichText};
 use super::{Action, Run, State, plots};
 use crate::app::job_texts;
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, section, space};
+use crate::app::theme::{palette, progress_bar, section, space};
 use crate::app::widgets::{Severity, empty, notice};
 use crate::jobs::Status;
 
@@ -63,7 +63,8 @@ fn header(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>)
         notice(ui, Severity::Information, &texts.with("train_saved", &[("folder", &folder.display())]));
     }
     numbers(ui, run, texts);
-    ui.add(egui::ProgressBar::new(run.job.progress().fraction()).desired_height(space::SMALL)).accessible_name(texts.get("train_progress"));
+    let bar = progress_bar(ui, run.job.progress().fraction());
+    ui.add(bar).accessible_name(texts.get("train_progress"));
     ui.add_space(space::SMALL);
 }
 

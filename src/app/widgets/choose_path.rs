@@ -13,17 +13,19 @@ pub fn choose_path(ui: &mut egui::Ui, texts: Texts, label: &str, path: Option<&P
     ui.vertical(|ui| {
         let colours = palette(ui);
         ui.label(egui::RichText::new(label).small().color(colours.weak));
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let button = ui.button(texts.get("choose"));
-            chosen = button.accessible_name(texts.with("choose_for", &[("what", &label)])).clicked();
-            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| match path {
-                Some(path) => {
-                    let label = egui::Label::new(short_name(path)).truncate().show_tooltip_when_elided(false);
-                    ui.add(label).on_hover_text(path.display().to_string());
-                }
-                None => {
-                    ui.label(egui::RichText::new(texts.get("none_chosen")).color(colours.weak));
-                }
+        ui.horizontal(|ui| {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let button = ui.button(texts.get("choose"));
+                chosen = button.accessible_name(texts.with("choose_for", &[("what", &label)])).clicked();
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| match path {
+                    Some(path) => {
+                        let label = egui::Label::new(short_name(path)).truncate().show_tooltip_when_elided(false);
+                        ui.add(label).on_hover_text(path.display().to_string());
+                    }
+                    None => {
+                        ui.label(egui::RichText::new(texts.get("none_chosen")).color(colours.weak));
+                    }
+                });
             });
         });
     });
