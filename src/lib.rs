@@ -13,5 +13,6 @@
 
 pub mod compute;
 pub mod dataset;
+pub mod jobs;
 pub mod model;
 pub mod training;
