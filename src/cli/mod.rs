@@ -4,7 +4,8 @@
 //! 1 and a message that says cause and remedy, with 2 if it was called wrongly, or with 130 if it was
 //! cancelled.
 
-mod compare_files;
+mod assets;
+mod models;
 mod config_file;
 mod demo;
 mod devices;

@@ -267,7 +267,7 @@ impl<E> JobContext<E> {
         let mut state = self.shared.state();
         (state.done, state.total) = (done, total);
         state.last = state.clock.time();
-        if state.first.is_none() {
+        if state.first.is_none() && done > 0 {
             state.first = Some((state.last, done));
         }
         drop(state);

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_missing_folder_is_a_failure_that_names_it() {
         let mut room = Room::new(choose(DeviceChoice::Cpu).unwrap());
-        let failure = room.folder(Path::new("no/such/model")).unwrap_err();
+        let failure = room.folder(Path::new("no/such/model")).err().unwrap();
         assert!(failure.why.contains("no/such/model"), "{failure}");
     }
 }
