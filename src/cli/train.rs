@@ -8,9 +8,10 @@ use super::follow::{Bar, follow, time};
 use super::train_options::TrainOptions;
 use super::{Ending, config_file};
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::training::{Target, TrainRequest};
-use crate::jobs::{Jobs, training};
+use crate::jobs::training::{self, TrainRequest};
+use crate::jobs::Jobs;
 use crate::training::{RunPlan, StepReport, TrainingConfig, TrainingEvent, read_files};
+use crate::workspace::{Runs, Workspace};
 
 /// Fine-tune an embedding model on questions, positives and hard negatives.
 ///
@@ -58,11 +59,12 @@ impl Train {
 pub fn train(config: TrainingConfig, device: DeviceChoice, json: bool) -> Result<PathBuf, Ending> {
     let device = choose(device)?;
     let (files, warnings) = read_files(&config.train_data)?;
-    let target = Target::of(&config)?;
-    let output = target.model_folder();
+    let runs = Runs::new(Workspace::open(None)?.runs());
+    let request = TrainRequest::new(&runs, config, device, files)?;
+    let output = request.output().to_path_buf();
     let started = Instant::now();
     let jobs = Jobs::new(|| ());
-    let job = training::start(&jobs, TrainRequest { config, device, files, target });
+    let job = training::start(&jobs, request);
     for text in warnings {
         tell(&TrainingEvent::Warning { text }, json, None);
     }

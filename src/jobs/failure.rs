@@ -14,12 +14,13 @@ impl Failure {
     }
 }
 
-/// The errors of this crate say `cause; what to do`.
+/// The errors of this crate say `cause; what to do` or `cause. What to do`.
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
         let text = error.to_string();
-        match text.split_once("; ") {
-            Some((why, what_to_do)) => Self::new(why, what_to_do),
+        let end = [text.find("; "), text.find(". ")].into_iter().flatten().min();
+        match end {
+            Some(end) => Self::new(&text[..end], &text[end + 2..]),
             None => Self::new(text, ""),
         }
     }
@@ -44,6 +45,8 @@ mod tests {
         let failure = Failure::from(std::io::Error::other("the disk is full; make room"));
         assert_eq!(failure, Failure::new("the disk is full", "make room"));
         assert_eq!(failure.to_string(), "the disk is full; make room");
+        let failure = Failure::from(std::io::Error::other("cannot read a.jsonl: gone. Look for it; ask"));
+        assert_eq!(failure, Failure::new("cannot read a.jsonl: gone", "Look for it; ask"));
         assert_eq!(Failure::from(std::io::Error::other("no")).to_string(), "no");
     }
 }

@@ -28,11 +28,15 @@
 //! # Ok::<(), weldbench::compute::ComputeError>(())
 //! ```
 
+pub mod compare;
 mod failure;
 mod job;
 mod panics;
 mod queue;
 mod room;
+pub mod search;
+pub mod training;
+mod vectors;
 
 pub use failure::Failure;
 pub use job::{Job, JobContext, JobHandle, Progress, Status};

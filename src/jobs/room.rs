@@ -6,16 +6,28 @@ use std::time::SystemTime;
 
 use super::Failure;
 use crate::compute::DeviceInfo;
-use crate::model::{EmbeddingModel, ModelFolder};
+use crate::model::{EmbeddingModel, EncodeOptions, ModelFolder};
+use crate::retrieval::Index;
 
-/// Models kept at a time: base, tuned, and the one before.
-const MODELS: usize = 3;
+/// Models, and indexes, kept at a time: base, tuned, and the one before.
+const KEPT: usize = 3;
 
-/// Loaded models of a device. It lives on the device's thread and never leaves it.
+/// Loaded models of a device, and indexes made with them. It lives on the device's thread and never leaves it.
 pub struct Room {
     device: DeviceInfo,
     /// The one used last is the last.
     models: Vec<Kept>,
+    /// The one used last is the last.
+    indexes: Vec<KeptIndex>,
+}
+
+/// A model's fingerprint and a hash of the corpus.
+pub(super) type IndexKey = (String, blake3::Hash);
+
+struct KeptIndex {
+    key: IndexKey,
+    options: EncodeOptions,
+    index: Rc<Index>,
 }
 
 struct Kept {
@@ -31,16 +43,40 @@ type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
 impl Room {
     pub(super) fn new(device: DeviceInfo) -> Self {
-        Self { device, models: Vec::new() }
+        Self { device, models: Vec::new(), indexes: Vec::new() }
     }
 
     pub fn device(&self) -> &DeviceInfo {
         &self.device
     }
 
-    /// Forgets all models, so that their memory is free.
+    /// Forgets all models and indexes, so that their memory is free.
     pub fn clear(&mut self) {
         self.models.clear();
+        self.indexes.clear();
+    }
+
+    /// An index that has at least the vectors that `options` ask for.
+    pub(super) fn index(&mut self, key: &IndexKey, options: &EncodeOptions) -> Option<Rc<Index>> {
+        let fits = |kept: &KeptIndex| {
+            let has = kept.options;
+            kept.key == *key
+                && has.max_length == options.max_length
+                && (has.sparse || !options.sparse)
+                && (has.colbert || !options.colbert)
+        };
+        let place = self.indexes.iter().position(fits)?;
+        let kept = self.indexes.remove(place);
+        let index = Rc::clone(&kept.index);
+        self.indexes.push(kept);
+        Some(index)
+    }
+
+    pub(super) fn keep_index(&mut self, key: IndexKey, options: EncodeOptions, index: Rc<Index>) {
+        if self.indexes.len() == KEPT {
+            self.indexes.remove(0);
+        }
+        self.indexes.push(KeptIndex { key, options, index });
     }
 
     /// What a model folder says of itself; its weights are not loaded.
@@ -70,7 +106,7 @@ impl Room {
                 Kept { path: path.to_path_buf(), stamp, folder, model: None }
             }
         };
-        if self.models.len() == MODELS {
+        if self.models.len() == KEPT {
             self.models.remove(0);
         }
         let place = self.models.len();

@@ -2,81 +2,97 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Job, JobContext, Jobs, Room};
+use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::DeviceInfo;
 use crate::training::{Outcome, TrainingConfig, TrainingError, TrainingEvent, TrainingFile, train};
-use crate::workspace::{Run, RunState};
+use crate::workspace::{NewRun, Run, RunState, Runs, WorkspaceError};
 
 /// What is to be trained, where, and where it goes.
 pub struct TrainRequest {
-    pub config: TrainingConfig,
-    pub device: DeviceInfo,
-    pub files: Vec<TrainingFile>,
-    /// The run's folder, which keeps its events and its state.
-    pub run: Option<Run>,
+    config: TrainingConfig,
+    device: DeviceInfo,
+    files: Vec<TrainingFile>,
+    output: PathBuf,
+    run: Option<Run>,
 }
 
 impl TrainRequest {
-    /// Where the tuned model goes: `output_dir`, else into the run's folder.
-    pub fn output(&self) -> Result<PathBuf, Failure> {
-        match (&self.config.output_dir, &self.run) {
-            (Some(folder), _) => Ok(folder.clone()),
-            (None, Some(run)) => Ok(run.model_folder()),
-            (None, None) => Err(Failure::new("there is no folder for the tuned model", "set output_dir")),
+    /// A run whose model goes to `output_dir` if that is set; else a folder for it is made among `runs`,
+    /// which keeps options, events and state, too.
+    pub fn new(runs: &Runs, config: TrainingConfig, device: DeviceInfo, files: Vec<TrainingFile>) -> Result<Self, Failure> {
+        let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
+        if !problems.is_empty() {
+            return Err(Failure::new(problems.join(", "), "correct this and start again"));
         }
+        if let Some(output) = config.output_dir.clone() {
+            if !config.overwrite_output_dir && !is_free(&output) {
+                return Err(TrainingError::OutputExists(output).into());
+            }
+            return Ok(Self { config, device, files, output, run: None });
+        }
+        let data: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+        let run = runs.create(&NewRun {
+            name: &name(&config.model_name_or_path),
+            base_model: &config.model_name_or_path,
+            data: &data,
+            device: &device.label(),
+            seed: config.seed,
+            config: &toml::to_string(&config)?,
+        })?;
+        Ok(Self { config, device, files, output: run.model_folder(), run: Some(run) })
+    }
+
+    /// Where the tuned model will be.
+    pub fn output(&self) -> &Path {
+        &self.output
     }
 }
 
 /// Puts a run into the queue of its device.
 pub fn start(jobs: &Jobs, request: TrainRequest) -> Job<TrainingEvent> {
-    let name = request.config.model_name_or_path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let device = request.device.clone();
-    jobs.start(&device, format!("Train {name}"), move |room, context| work(room, context, request))
+    let TrainRequest { config, device, files, output, run } = request;
+    let mut log = Log { run, told: false };
+    let title = format!("Train {}", name(&config.model_name_or_path));
+    let on = device.clone();
+    jobs.start(&on, title, move |room, context| {
+        context.stage("preparing", "");
+        // The device's memory is for the run.
+        room.clear();
+        let result = train(&config, &device, files, &output, &|| context.ask(), &mut |event| tell(context, &mut log, event));
+        let written = match (&mut log.run, &result) {
+            (Some(run), Ok(Outcome::Finished { .. })) => run.set_state(RunState::Done),
+            (Some(run), Ok(Outcome::Stopped { .. })) => run.set_state(RunState::Cancelled),
+            (Some(run), Err(error)) => run.fail(&error.to_string()),
+            (None, _) => Ok(()),
+        };
+        log.check(context, written);
+        result?;
+        Ok(())
+    })
 }
 
-fn work(room: &mut Room, context: &JobContext<TrainingEvent>, request: TrainRequest) -> Result<(), Failure> {
-    context.stage("preparing", "");
-    // The device's memory is for the run.
-    room.clear();
-    let mut log = Log { run: request.run.clone(), told: false };
-    log.state(context, RunState::Running);
-    let result = run(context, request, &mut log);
-    log.state(context, match &result {
-        Ok(Outcome::Finished { .. }) => RunState::Finished,
-        Ok(Outcome::Stopped { .. }) => RunState::Cancelled,
-        Err(failure) => RunState::Failed(failure.to_string()),
-    });
-    result.map(|_| ())
-}
-
-fn run(context: &JobContext<TrainingEvent>, request: TrainRequest, log: &mut Log) -> Result<Outcome, Failure> {
-    let output = request.output()?;
-    let TrainRequest { config, device, files, .. } = request;
-    let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
-    if !problems.is_empty() {
-        return Err(Failure::new(problems.join(", "), "correct this and start again"));
-    }
-    if config.output_dir.is_some() && !config.overwrite_output_dir && !is_free(&output) {
-        return Err(TrainingError::OutputExists(output).into());
-    }
-    let outcome = train(&config, &device, files, &output, &|| context.ask(), &mut |event| {
-        match &event {
-            TrainingEvent::Started(plan) => {
-                context.stage("training", "steps");
-                context.progress(0, plan.steps);
-            }
-            TrainingEvent::Step(step) => {
-                context.progress(step.step, step.steps);
-                if step.step == step.steps {
-                    context.stage("saving", "");
-                }
-            }
-            TrainingEvent::Warning { .. } | TrainingEvent::Saved { .. } => {}
+fn tell(context: &JobContext<TrainingEvent>, log: &mut Log, event: TrainingEvent) {
+    match &event {
+        TrainingEvent::Started(plan) => {
+            context.stage("training", "steps");
+            context.progress(0, plan.steps);
         }
-        log.event(context, &event);
-        context.send(event);
-    })?;
-    Ok(outcome)
+        TrainingEvent::Step(step) => {
+            context.progress(step.step, step.steps);
+            if step.step == step.steps {
+                context.stage("saving", "");
+            }
+        }
+        TrainingEvent::Warning { .. } | TrainingEvent::Saved { .. } => {}
+    }
+    let written = log.run.as_ref().map_or(Ok(()), |run| run.append(&event));
+    log.check(context, written);
+    context.send(event);
+}
+
+/// The last part of a model folder's path.
+fn name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Whether a folder is not there, or is empty.
@@ -94,21 +110,22 @@ struct Log {
 }
 
 impl Log {
-    fn event(&mut self, context: &JobContext<TrainingEvent>, event: &TrainingEvent) {
-        let written = self.run.as_ref().map_or(Ok(()), |run| run.append(event));
-        self.check(context, written);
-    }
-
-    fn state(&mut self, context: &JobContext<TrainingEvent>, state: RunState) {
-        let written = self.run.as_mut().map_or(Ok(()), |run| run.set_state(state));
-        self.check(context, written);
-    }
-
-    fn check<E: std::error::Error>(&mut self, context: &JobContext<TrainingEvent>, written: Result<(), E>) {
+    fn check(&mut self, context: &JobContext<TrainingEvent>, written: Result<(), WorkspaceError>) {
         if let Err(error) = written
             && !std::mem::replace(&mut self.told, true)
         {
             context.send(TrainingEvent::Warning { text: format!("the run's record is not kept: {error}") });
+        }
+    }
+}
+
+/// A run that was cancelled in the queue, or ended by a panic, does not stay behind as if it ran.
+impl Drop for Log {
+    fn drop(&mut self) {
+        let Some(run) = self.run.as_mut().filter(|run| !run.record().state.is_over()) else { return };
+        let written = if std::thread::panicking() { run.fail("the program made a mistake") } else { run.set_state(RunState::Cancelled) };
+        if let Err(error) = written {
+            log::warn!("{error}");
         }
     }
 }
