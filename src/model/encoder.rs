@@ -212,7 +212,7 @@ impl Layer {
         let context = self.attend(x.clone(), padding, dropout);
         let attended = drop_hidden(self.attention_output.forward(context), 1);
         let x = self.attention_norm.forward(attended + x);
-        let inner = activation::gelu(self.intermediate.forward(x.clone()));
+        let inner = gelu(self.intermediate.forward(x.clone()));
         let output = drop_hidden(self.output.forward(inner), 2);
         self.output_norm.forward(output + x)
     }
@@ -243,4 +243,16 @@ impl Layer {
         };
         context.swap_dims(1, 2).reshape([batch, seq, hidden])
     }
+}
+
+/// `x · Φ(x)` (Hendrycks and Gimpel 2016).
+///
+/// burn differentiates its own gelu, off the CPU, as if it were the tanh approximation, which is wrong in the
+/// fourth digit; so where a gradient is needed the function is spelled out.
+fn gelu(x: Tensor<3>) -> Tensor<3> {
+    if !x.is_autodiff() {
+        return activation::gelu(x);
+    }
+    let chance = x.clone().div_scalar(std::f64::consts::SQRT_2).erf().add_scalar(1.0).mul_scalar(0.5);
+    x * chance
 }

@@ -97,3 +97,116 @@ fn largest(lists: &[Vec<i64>], weights: Tensor<1>, device: &Device) -> Tensor<1,
     let values = weights.select(0, places.clone().reshape([lists.len() * width])).reshape([lists.len(), width]);
     places.gather(1, values.argmax(1)).squeeze_dim(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::compute::{DeviceChoice, choose};
+    use crate::model::{EmbeddingModel, HostTensor, Weights, heads::Heads, layers::Linear};
+    use crate::training::{KdLossType, Layout, TokenizedBatch, Trainer, TrainingConfig};
+    use burn::module::Param;
+
+    fn fixture(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flagembedding").join(name)
+    }
+
+    fn device() -> Device {
+        choose(DeviceChoice::Cpu).unwrap().open().unwrap()
+    }
+
+    fn tensor<const D: usize>(host: HostTensor) -> Tensor<D> {
+        let shape: [usize; D] = host.shape.try_into().unwrap();
+        Tensor::from_data(TensorData::new(host.values, shape), &device())
+    }
+
+    /// Integer tensors of the reference, which are no weights.
+    fn tokens(side: &str) -> TokenBatch {
+        let bytes = std::fs::read(fixture("colbert_padding.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let read = |name: &str| -> Vec<i64> {
+            let view = file.tensor(&format!("{side}.{name}")).unwrap();
+            let size = view.data().len() / view.shape().iter().product::<usize>();
+            view.data()
+                .chunks(size)
+                .map(|bytes| bytes.iter().rev().fold(0i64, |number, byte| number << 8 | i64::from(*byte)))
+                .collect()
+        };
+        let shape = file.tensor(&format!("{side}.input_ids")).unwrap().shape().to_vec();
+        TokenBatch {
+            rows: shape[0],
+            length: shape[1],
+            ids: read("input_ids").into_iter().map(|id| id as u32).collect(),
+            mask: read("attention_mask").into_iter().map(|kept| kept != 0).collect(),
+        }
+    }
+
+    #[test]
+    fn padding_takes_part_in_colbert_s_maximum() {
+        let reference = Weights::open_file(&fixture("colbert_padding.safetensors")).unwrap();
+        let queries = tokens("queries");
+        let counts = (0..queries.rows).map(|row| {
+            queries.mask[row * queries.length + 1..(row + 1) * queries.length].iter().filter(|kept| **kept).count()
+                as f32
+        });
+        let counts =
+            Tensor::<2>::from_data(TensorData::new(counts.collect::<Vec<f32>>(), [queries.rows, 1]), &device());
+        let read = |name: &str| tensor::<3>(reference.any_shape(name).unwrap());
+        let ours = colbert(read("queries.colbert"), read("passages.colbert"), counts);
+        let ours = crate::model::read(ours).unwrap();
+        let off = |name: &str| {
+            let theirs = reference.any_shape(name).unwrap().values;
+            ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max)
+        };
+        assert!(off("colbert_scores_T1") < 1e-5, "{}", off("colbert_scores_T1"));
+        assert!(off("WRONG_scores_if_padding_masked_with_minus_inf") > 0.1);
+    }
+
+    #[test]
+    fn losses_follow_where_padding_wins() {
+        let reference = Weights::open_file(&fixture("colbert_padding.safetensors")).unwrap();
+        let text = std::fs::read_to_string(fixture("colbert_padding.json")).unwrap();
+        let wanted: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+        for temperature in [1.0, 0.02] {
+            let mut model = EmbeddingModel::load(&fixture("model_bin"), &device()).unwrap();
+            let sparse = model.heads.unwrap().sparse;
+            let weight = tensor::<2>(reference.any_shape("colbert_linear.weight").unwrap());
+            let bias = tensor::<1>(reference.any_shape("colbert_linear.bias").unwrap());
+            model.heads = Some(Heads {
+                sparse,
+                colbert: Linear { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) },
+            });
+            let config = TrainingConfig {
+                temperature,
+                unified_finetuning: true,
+                use_self_distill: true,
+                knowledge_distillation: true,
+                kd_loss_type: KdLossType::M3KdLoss,
+                ..Default::default()
+            };
+            let (queries, passages) = (tokens("queries"), tokens("passages"));
+            let teacher = wanted["teacher_scores"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|score| score.as_f64().unwrap() as f32)
+                .collect();
+            let layout = Layout { queries: 2, group: 3, in_batch: true };
+            let mut trainer = Trainer::new(&config, model).unwrap();
+            trainer.micro_batch(&TokenizedBatch { queries, passages, teacher: Some(teacher), layout }, 1.0);
+            let (losses, norm) = trainer.take_window().read(&trainer).unwrap();
+            let case = &wanted[&format!("T{temperature:?}")];
+            let near = |ours: f64, theirs: &serde_json::Value, tolerance: f64| {
+                let theirs = theirs.as_f64().unwrap();
+                assert!(
+                    (ours - theirs).abs() / theirs < tolerance,
+                    "temperature {temperature}: {ours}, the reference's {theirs}"
+                );
+            };
+            near(losses[0].total, &case["total_loss"], 1e-4);
+            near(norm, &case["grad_norm"], 1e-3);
+        }
+    }
+}

@@ -42,8 +42,15 @@ pub fn tensors(name: &str) -> BTreeMap<String, Reference> {
         .collect()
 }
 
-pub fn cpu() -> DeviceInfo {
-    choose(DeviceChoice::Cpu).unwrap()
+/// The device under test: `WELDBENCH_TEST_DEVICE`, or the CPU.
+pub fn device() -> DeviceInfo {
+    let wanted = std::env::var("WELDBENCH_TEST_DEVICE").unwrap_or_else(|_| "cpu".into());
+    choose(wanted.parse().unwrap()).unwrap()
+}
+
+/// How many times looser a tolerance is than on the CPU.
+pub fn looser() -> f64 {
+    if device().choice == DeviceChoice::Cpu { 1.0 } else { 5.0 }
 }
 
 pub fn model(folder: &str, device: &DeviceInfo) -> EmbeddingModel {

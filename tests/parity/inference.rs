@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 
 use weldbench::model::{EncodeOptions, TextKind};
 
-use super::fixtures::{cpu, json, model, tensors, worst};
+use super::fixtures::{device, json, looser, model, tensors, worst};
 
 #[test]
 fn vectors_and_lexical_weights_are_the_reference_s() {
@@ -10,7 +10,7 @@ fn vectors_and_lexical_weights_are_the_reference_s() {
     let vectors = tensors("inference.safetensors");
     let texts: Vec<&str> = reference["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     for folder in ["model_bin", "model_safetensors"] {
-        let model = model(folder, &cpu());
+        let model = model(folder, &device());
         let options = EncodeOptions { max_length: 64, batch_size: 4, sparse: true, colbert: true };
         let ours = model.encode(&texts, TextKind::Passage, &options, &mut |_, _| ControlFlow::Continue(())).unwrap();
         let dense = worst(&ours.dense.values, &vectors["dense_vecs"].values);
@@ -27,6 +27,36 @@ fn vectors_and_lexical_weights_are_the_reference_s() {
             }
         }
         println!("{folder}: dense {dense:.1e}, lexical weights {lexical:.1e}, ColBERT {colbert:.1e} (absolute)");
-        assert!(dense < 1e-5 && lexical < 1e-5 && colbert < 1e-5);
+        let tolerance = 1e-5 * looser();
+        assert!(dense < tolerance && lexical < tolerance && colbert < tolerance);
+    }
+}
+
+#[test]
+fn pair_scores_are_the_reference_s_in_every_batch_size() {
+    let model = model("model_bin", &device());
+    for case in json("inference.json")["compute_score"].as_array().unwrap() {
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let pairs: Vec<(String, String)> =
+            case["pairs"].as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+        let pairs: Vec<(&str, &str)> =
+            pairs.iter().map(|(question, passage)| (question.as_str(), passage.as_str())).collect();
+        let weights = case["weights_dense_sparse_colbert"]
+            .as_array()
+            .map_or([1.0; 3], |weights| [0, 1, 2].map(|index| weights[index].as_f64().unwrap() as f32));
+        let batch_size = case["batch_size"].as_u64().unwrap() as usize;
+        let ours = model.score_pairs(&pairs, (64, 64), batch_size, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        for (name, ours) in [
+            ("dense", ours.dense.clone()),
+            ("sparse", ours.sparse.clone()),
+            ("colbert", ours.colbert.clone()),
+            ("sparse+dense", ours.sparse_dense(weights)),
+            ("colbert+sparse+dense", ours.colbert_sparse_dense(weights)),
+        ] {
+            let theirs: Vec<f64> =
+                case["scores"][name].as_array().unwrap().iter().map(|score| score.as_f64().unwrap()).collect();
+            let off = worst(&ours, &theirs);
+            assert!(off < 1e-5 * looser(), "{name}, batch size {batch_size}: {off}");
+        }
     }
 }

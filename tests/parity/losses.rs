@@ -4,7 +4,7 @@ use serde_json::Value;
 use weldbench::compute::DeviceInfo;
 use weldbench::training::{LossParts, Trainer, TrainingConfig, Window};
 
-use super::fixtures::{batch, cpu, json, model, norm, relative, tensors};
+use super::fixtures::{batch, device, json, looser, model, norm, relative, tensors};
 
 /// A trainer with a setting of `losses.json`.
 fn trainer(settings: &Value, mode: &str, device: &DeviceInfo) -> Trainer {
@@ -77,13 +77,13 @@ fn by_name(parts: &LossParts) -> [(&'static str, Option<f64>); 8] {
 #[test]
 fn every_setting_has_the_reference_s_losses_and_gradient_norms() {
     let cases = json("losses.json");
-    let device = cpu();
+    let device = &device();
     let (mut worst_loss, mut worst_norm, mut checked) = (0f64, 0f64, 0);
     for (name, case) in cases.as_object().unwrap() {
         if case["total_loss"].is_null() {
             continue;
         }
-        let (trainer, window, ours, grad_norm) = window(case, &device);
+        let (trainer, window, ours, grad_norm) = window(case, device);
         let unified_bug = name.contains("noinbatch");
         for ((part, ours), (_, theirs)) in by_name(&ours).into_iter().zip(by_name(&terms(case))) {
             // The reference's ensemble is wrong without in-batch negatives, and what follows from it.
@@ -95,14 +95,14 @@ fn every_setting_has_the_reference_s_losses_and_gradient_norms() {
                 continue;
             };
             let off = (ours - theirs).abs() / (theirs.abs() + 0.1);
-            assert!(off < 1e-4, "{name}: {part} is {ours}, the reference's {theirs}");
+            assert!(off < 1e-4 * looser(), "{name}: {part} is {ours}, the reference's {theirs}");
             worst_loss = worst_loss.max(off);
         }
         if unified_bug {
             continue;
         }
         let off = relative(grad_norm, case["grad_norm"].as_f64().unwrap());
-        assert!(off < 1e-3, "{name}: gradient norm {grad_norm}, the reference's {}", case["grad_norm"]);
+        assert!(off < 1e-3 * looser(), "{name}: gradient norm {grad_norm}, the reference's {}", case["grad_norm"]);
         worst_norm = worst_norm.max(off);
         let gradients = window.gradients(&trainer).unwrap();
         for (parameter, theirs) in case["grads"].as_object().unwrap() {
@@ -122,7 +122,7 @@ fn every_setting_has_the_reference_s_losses_and_gradient_norms() {
                     .iter()
                     .map(|value| f64::from(*value)),
             );
-            assert!(relative(ours, norms) < 1e-3, "{name}: {parameter} {ours} {norms}");
+            assert!(relative(ours, norms) < 1e-3 * looser(), "{name}: {parameter} {ours} {norms}");
         }
         checked += 1;
     }
@@ -133,9 +133,9 @@ fn every_setting_has_the_reference_s_losses_and_gradient_norms() {
 #[test]
 fn every_parameter_s_gradient_is_the_reference_s() {
     let cases = json("losses.json");
-    let (trainer, window, _, _) = window(&cases["unified_sd_kd_m3_t002__b4"], &cpu());
+    let (trainer, window, _, _) = window(&cases["unified_sd_kd_m3_t002__b4"], &device());
     let ours = window.gradients(&trainer).unwrap();
-    compare_gradients(&ours, 1e-3);
+    compare_gradients(&ours, 1e-3 * looser());
 }
 
 fn compare_gradients(ours: &BTreeMap<String, Vec<f32>>, tolerance: f64) {
@@ -167,10 +167,10 @@ fn self_distillation_begins_after_its_start_step() {
     let texts = json("batches.json");
     let batch = batch(&tensors("batches.safetensors"), "b4", Some(&texts["b4"]["teacher_scores"]), true);
     let settings = serde_json::json!({ "use_self_distill": true, "self_distill_start_step": 0 });
-    let mut trainer = trainer(&settings, "kd", &cpu());
+    let mut trainer = trainer(&settings, "kd", &device());
     for wanted in wanted.as_array().unwrap() {
         trainer.micro_batch(&batch, 1.0);
         let (losses, _) = trainer.take_window().read(&trainer).unwrap();
-        assert!(relative(losses[0].total, wanted.as_f64().unwrap()) < 1e-4);
+        assert!(relative(losses[0].total, wanted.as_f64().unwrap()) < 1e-4 * looser());
     }
 }
