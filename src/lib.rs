@@ -15,4 +15,6 @@ pub mod compute;
 pub mod dataset;
 pub mod jobs;
 pub mod model;
+pub mod retrieval;
 pub mod training;
+pub mod workspace;

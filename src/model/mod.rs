@@ -3,6 +3,7 @@
 mod config;
 mod embedding_model;
 pub mod embeddings;
+mod embeddings_file;
 pub(crate) mod encoder;
 mod error;
 mod folder;

@@ -1,6 +1,7 @@
 //! The data of a run: which rows come from which file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::TrainingError;
 use super::config::TrainingConfig;
@@ -12,7 +13,7 @@ pub struct TrainingFile {
     pub path: PathBuf,
     /// Whether the file was found in a folder that was given, not given itself.
     pub in_folder: bool,
-    pub rows: Vec<Row>,
+    pub rows: Vec<Arc<Row>>,
     /// Line numbers of the rows, from 1.
     pub lines: Vec<usize>,
 }
@@ -44,7 +45,8 @@ fn is_json(path: &Path) -> bool {
 
 fn read_file(path: &Path, in_folder: bool, warnings: &mut Vec<String>) -> Result<TrainingFile, TrainingError> {
     let dataset = Dataset::open(path).map_err(|error| TrainingError::file(path, error))?;
-    let bad: Vec<usize> = dataset.bad_lines().collect();
+    let bad: Vec<usize> =
+        dataset.problems().iter().filter(|problem| problem.is_bad()).map(|problem| problem.line).collect();
     if let Some(first) = bad.first() {
         warnings.push(format!("{}: {} line(s) cannot be used and are left out, the first is line {first}; `weldbench validate` lists them", path.display(), bad.len()));
     }
@@ -63,7 +65,7 @@ impl TrainingFile {
             })
         };
         let scored = |row: &Row| (row.pos_scores.is_some(), row.neg_scores.is_some());
-        let first_scored = self.rows.first().map(scored);
+        let first_scored = self.rows.first().map(|row| scored(row));
         for (index, row) in self.rows.iter().enumerate() {
             if row.neg.is_empty() {
                 return fail(index, "the row has no negatives; add some, or mine hard negatives".into());

@@ -2,6 +2,7 @@
 
 mod batches;
 mod config;
+mod dry_run;
 mod error;
 mod events;
 mod files;
@@ -15,6 +16,7 @@ mod trainer;
 
 pub use batches::{Batches, MicroBatch, TokenizedBatch};
 pub use config::{Group, KdLossType, LossType, OptionInfo, Schedule, TrainingConfig};
+pub use dry_run::{DryMicroBatch, dry_run};
 pub use error::TrainingError;
 pub use events::{LossParts, RunPlan, StepReport, TrainingEvent};
 pub use files::{TrainingFile, read_files};
