@@ -45,8 +45,25 @@ fn a_model_is_trained_compared_and_searched() {
     let tuned = folder.path().join("tuned");
     let done = weldbench()
         .args(["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--device", "cpu", "--json"])
-        .args(["--unified_finetuning", "True", "--use_self_distill", "--train-group-size", "4", "--query_max_len", "32"])
-        .args(["--passage_max_len", "64", "--per_device_train_batch_size", "4", "--max_steps", "6", "--learning_rate", "1e-3"])
+        .args([
+            "--unified_finetuning",
+            "True",
+            "--use_self_distill",
+            "--train-group-size",
+            "4",
+            "--query_max_len",
+            "32",
+        ])
+        .args([
+            "--passage_max_len",
+            "64",
+            "--per_device_train_batch_size",
+            "4",
+            "--max_steps",
+            "6",
+            "--learning_rate",
+            "1e-3",
+        ])
         .args(["--report_to", "tensorboard"])
         .arg("--output_dir")
         .arg(&tuned)
@@ -61,7 +78,9 @@ fn a_model_is_trained_compared_and_searched() {
     assert_eq!(kinds.last(), Some(&"finished"));
     let losses: Vec<f64> = events.iter().filter_map(|event| event["loss"]["total"].as_f64()).collect();
     assert!(losses.iter().all(|loss| loss.is_finite()) && losses[5] < losses[0], "{losses:?}");
-    for file in ["model.safetensors", "config.json", "tokenizer.json", "sparse_linear.pt", "colbert_linear.pt", "modules.json"] {
+    for file in
+        ["model.safetensors", "config.json", "tokenizer.json", "sparse_linear.pt", "colbert_linear.pt", "modules.json"]
+    {
         assert!(tuned.join(file).is_file(), "{file} is missing");
     }
 
@@ -118,7 +137,10 @@ fn without_an_output_folder_the_run_lies_in_the_workspace() {
 fn mistakes_in_the_call_end_with_2_and_name_the_option() {
     for (words, part) in [
         (vec!["train", "--tempreature", "0.02"], "--temperature"),
-        (vec!["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--train_group_size", "1"], "train_group_size"),
+        (
+            vec!["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--train_group_size", "1"],
+            "train_group_size",
+        ),
         (vec!["train"], "model_name_or_path"),
         (vec!["eval", "--model", MODEL], "--corpus"),
         (vec!["eval", "--model", MODEL, "--corpus", CORPUS, "--questions", DATA, "--device", "toaster"], "toaster"),
@@ -133,10 +155,19 @@ fn mistakes_in_the_call_end_with_2_and_name_the_option() {
 #[test]
 fn what_is_missing_ends_with_1_and_is_named() {
     for (words, part) in [
-        (vec!["train", "--model_name_or_path", "no/such/model", "--train_data", DATA, "--device", "cpu"], "no/such/model"),
-        (vec!["train", "--model_name_or_path", MODEL, "--train_data", "no/such/rows.jsonl", "--device", "cpu"], "no/such/rows.jsonl"),
+        (
+            vec!["train", "--model_name_or_path", "no/such/model", "--train_data", DATA, "--device", "cpu"],
+            "no/such/model",
+        ),
+        (
+            vec!["train", "--model_name_or_path", MODEL, "--train_data", "no/such/rows.jsonl", "--device", "cpu"],
+            "no/such/rows.jsonl",
+        ),
         (vec!["train", "--config", "no/such/run.toml"], "no/such/run.toml"),
-        (vec!["search", "--model", MODEL, "--corpus", "no/such/corpus.jsonl", "--device", "cpu", "what"], "no/such/corpus.jsonl"),
+        (
+            vec!["search", "--model", MODEL, "--corpus", "no/such/corpus.jsonl", "--device", "cpu", "what"],
+            "no/such/corpus.jsonl",
+        ),
         (vec!["search", "--model", MODEL, "--corpus", CORPUS, "--device", "wgpu:99", "what"], "wgpu:99"),
     ] {
         let done = weldbench().args(&words).assert().code(1);

@@ -13,7 +13,9 @@ pub fn find(name: &str) -> Result<PathBuf, Ending> {
     let built = Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     let found = [named, beside, built].into_iter().flatten().map(|folder| folder.join(name)).find(|path| path.exists());
     found.ok_or_else(|| {
-        let what_to_do = format!("put the folder of `{name}` beside the program, or name the folder that holds it in WELDBENCH_ASSETS");
+        let what_to_do = format!(
+            "put the folder of `{name}` beside the program, or name the folder that holds it in WELDBENCH_ASSETS"
+        );
         Ending::Failed(Failure::new(format!("`{name}` was not found"), what_to_do))
     })
 }

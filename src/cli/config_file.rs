@@ -11,12 +11,16 @@ use crate::training::TrainingConfig;
 /// Sets every option that the file names.
 pub fn apply(path: &Path, config: &mut TrainingConfig) -> Result<(), Ending> {
     let fail = |cause: String| {
-        Ending::Failed(Failure::new(format!("{}: {cause}", path.display()), "correct the file; `weldbench train --help` lists all options"))
+        Ending::Failed(Failure::new(
+            format!("{}: {cause}", path.display()),
+            "correct the file; `weldbench train --help` lists all options",
+        ))
     };
     let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| fail(error.to_string()))?;
     for (name, value) in &table {
-        let text = as_text(value).ok_or_else(|| fail(format!("option `{name}` must be a text, a number, true, false or a list of texts")))?;
+        let text = as_text(value)
+            .ok_or_else(|| fail(format!("option `{name}` must be a text, a number, true, false or a list of texts")))?;
         config.set(name, &text).map_err(|error| fail(error.to_string()))?;
     }
     Ok(())
@@ -61,7 +65,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_with_file_and_option() {
-        for (text, part) in [("tempreature = 1", "`tempreature`"), ("fp16 = \"sometimes\"", "`fp16`"), ("a = [", "run.toml")] {
+        for (text, part) in
+            [("tempreature = 1", "`tempreature`"), ("fp16 = \"sometimes\"", "`fp16`"), ("a = [", "run.toml")]
+        {
             let Err(Ending::Failed(failure)) = read(text) else { panic!("{text}") };
             assert!(failure.why.contains(part) && failure.why.contains("run.toml"), "{failure}");
         }

@@ -24,7 +24,13 @@ fn list(all: &[DeviceInfo], auto: &DeviceInfo) -> String {
     let mut rows = vec![["--device", "name", "kind", "API", ""].map(String::from).to_vec()];
     for device in all {
         let mark = if device == auto { "<- auto" } else { "" };
-        rows.push(vec![device.choice.to_string(), device.name.clone(), kind(device.kind).into(), device.api.clone(), mark.into()]);
+        rows.push(vec![
+            device.choice.to_string(),
+            device.name.clone(),
+            kind(device.kind).into(),
+            device.api.clone(),
+            mark.into(),
+        ]);
     }
     table(&rows, 5)
 }
@@ -57,7 +63,12 @@ mod tests {
 
     #[test]
     fn the_list_says_how_to_ask_for_each_and_marks_what_auto_takes() {
-        let device = |choice: &str, name: &str, kind, api: &str| DeviceInfo { choice: choice.parse().unwrap(), name: name.into(), kind, api: api.into() };
+        let device = |choice: &str, name: &str, kind, api: &str| DeviceInfo {
+            choice: choice.parse().unwrap(),
+            name: name.into(),
+            kind,
+            api: api.into(),
+        };
         let all = [
             device("wgpu:0", "RTX 4060", DeviceKind::DiscreteGpu, "Vulkan"),
             device("wgpu:1", "llvmpipe", DeviceKind::SoftwareGpu, "Vulkan"),

@@ -48,7 +48,12 @@ impl Eval {
         if self.json {
             println!("{:#}", as_json(&comparison, base.is_some()));
         } else {
-            println!("{} questions, {} passages, {}\n", questions.questions.len(), questions.corpus.passages().len(), self.models.method_name());
+            println!(
+                "{} questions, {} passages, {}\n",
+                questions.questions.len(),
+                questions.corpus.passages().len(),
+                self.models.method_name()
+            );
             print!("{comparison}");
         }
         Ok(())
@@ -68,15 +73,23 @@ impl Questions {
         let rows = Dataset::open(questions_path)?;
         let bad = rows.lines().iter().filter(|line| line.is_bad()).count();
         if bad > 0 {
-            eprintln!("warning: {}: {bad} lines cannot be used; `weldbench validate` says why", questions_path.display());
+            eprintln!(
+                "warning: {}: {bad} lines cannot be used; `weldbench validate` says why",
+                questions_path.display()
+            );
         }
         let (questions, unknown) = Question::of_rows(rows.rows().map(|(_, row)| &**row), &corpus);
         if unknown > 0 {
-            eprintln!("warning: {}: {unknown} questions are left out: the corpus has none of their positives", questions_path.display());
+            eprintln!(
+                "warning: {}: {unknown} questions are left out: the corpus has none of their positives",
+                questions_path.display()
+            );
         }
         if questions.is_empty() {
             let why = format!("{}: no question has a positive in {}", questions_path.display(), corpus_path.display());
-            return Err(Failure::new(why, "give the corpus that holds the positives, by id (`pos_ids`) or by text").into());
+            return Err(
+                Failure::new(why, "give the corpus that holds the positives, by id (`pos_ids`) or by text").into()
+            );
         }
         Ok(Self { corpus: Arc::new(corpus), questions: Arc::new(questions) })
     }

@@ -21,7 +21,10 @@ pub struct Bar {
 impl Bar {
     pub fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = ProgressBar::with_draw_target(None, if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        let bar = ProgressBar::with_draw_target(
+            None,
+            if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+        );
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:24} {msg}") {
             bar.set_style(style);
         }
@@ -121,7 +124,8 @@ mod tests {
 
     #[test]
     fn progress_is_told_with_what_is_known() {
-        let mut progress = Progress { stage: "training".into(), done: 3, total: 10, unit: "steps", ..Default::default() };
+        let mut progress =
+            Progress { stage: "training".into(), done: 3, total: 10, unit: "steps", ..Default::default() };
         assert_eq!(describe(&progress, ""), "3 of 10 steps");
         progress.left = Some(Duration::from_secs(61));
         assert_eq!(describe(&progress, "loss 0.5"), "3 of 10 steps, loss 0.5, 1 min 1 s left");

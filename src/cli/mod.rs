@@ -5,13 +5,13 @@
 //! cancelled.
 
 mod assets;
-mod models;
 mod config_file;
 mod demo;
 mod devices;
 mod eval;
 mod follow;
 mod interrupt;
+mod models;
 mod search;
 mod table;
 mod train;

@@ -9,8 +9,8 @@ use super::eval::read_corpus;
 use super::follow::follow;
 use super::models::Models;
 use crate::dataset::Corpus;
-use crate::jobs::search::{self, SearchEvent, SearchRequest};
 use crate::jobs::Jobs;
+use crate::jobs::search::{self, SearchEvent, SearchRequest};
 use crate::workspace::Workspace;
 
 /// Ask a model a question and list the passages that it finds, alone or beside another model.

@@ -8,8 +8,8 @@ use super::follow::{Bar, follow, time};
 use super::train_options::TrainOptions;
 use super::{Ending, config_file};
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::training::{self, TrainRequest};
 use crate::jobs::Jobs;
+use crate::jobs::training::{self, TrainRequest};
 use crate::training::{RunPlan, StepReport, TrainingConfig, TrainingEvent, read_files};
 use crate::workspace::{Runs, Workspace};
 

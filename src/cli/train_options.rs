@@ -17,7 +17,10 @@ pub struct TrainOptions {
 
 /// Options of FlagEmbedding, Hugging Face's Trainer and torchrun that need nothing here, and why.
 const IDLE: &[(&str, &str)] = &[
-    ("deepspeed", "one process trains on one device; for DeepSpeed's learning rate add --lr_scheduler_type warmup_decay_log"),
+    (
+        "deepspeed",
+        "one process trains on one device; for DeepSpeed's learning rate add --lr_scheduler_type warmup_decay_log",
+    ),
     ("nproc_per_node", "one process trains on one device"),
     ("local_rank", "one process trains on one device"),
     ("ddp_find_unused_parameters", "one process trains on one device"),
@@ -58,7 +61,12 @@ impl Args for TrainOptions {
         let defaults = TrainingConfig::default();
         let command = command.args(OPTIONS.iter().map(|option| argument(option, &defaults)));
         command.args(IDLE.iter().map(|(name, _)| {
-            named(name).num_args(0..=1).default_missing_value("").hide(true).action(ArgAction::Set).allow_negative_numbers(true)
+            named(name)
+                .num_args(0..=1)
+                .default_missing_value("")
+                .hide(true)
+                .action(ArgAction::Set)
+                .allow_negative_numbers(true)
         }))
     }
 
@@ -72,7 +80,9 @@ impl FromArgMatches for TrainOptions {
         let mut options = Self::default();
         let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
         for option in OPTIONS.iter().filter(|option| given(option.name)) {
-            let values = matches.try_get_many::<String>(option.name).map_err(|error| Error::raw(ErrorKind::InvalidValue, error))?;
+            let values = matches
+                .try_get_many::<String>(option.name)
+                .map_err(|error| Error::raw(ErrorKind::InvalidValue, error))?;
             let text = values.into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
             options.set.push((option.name, text));
         }
@@ -134,7 +144,8 @@ mod tests {
     use super::*;
 
     fn read(words: &[&str]) -> Result<(TrainingConfig, Vec<String>), String> {
-        let matches = TrainOptions::augment_args(Command::new("train").no_binary_name(true)).try_get_matches_from(words);
+        let matches =
+            TrainOptions::augment_args(Command::new("train").no_binary_name(true)).try_get_matches_from(words);
         let matches = matches.map_err(|error| error.to_string())?;
         let options = TrainOptions::from_arg_matches(&matches).map_err(|error| error.to_string())?;
         let mut config = TrainingConfig::default();
@@ -162,7 +173,15 @@ mod tests {
         assert_eq!(config.learning_rate, 1e-5);
         assert!(config.fp16 && config.overwrite_output_dir && config.unified_finetuning && !config.fix_encoder);
         assert_eq!((config.save_steps, config.pad_to_multiple_of), (Some(1000), Some(8)));
-        let told = ["deepspeed", "nproc_per_node", "report_to", "logging_strategy", "negatives_cross_device", "cache_dir", "cache_path"];
+        let told = [
+            "deepspeed",
+            "nproc_per_node",
+            "report_to",
+            "logging_strategy",
+            "negatives_cross_device",
+            "cache_dir",
+            "cache_path",
+        ];
         assert_eq!(remarks.len(), told.len());
         for name in told {
             assert!(remarks.iter().any(|remark| remark.contains(&format!("--{name} "))), "{name}: {remarks:?}");
@@ -183,7 +202,9 @@ mod tests {
 
     #[test]
     fn files_and_negative_numbers_are_taken() {
-        let (config, _) = read(&["--train_data", "a.jsonl", "b.jsonl", "--max-steps", "-1", "--self_distill_start_step", "-1"]).unwrap();
+        let (config, _) =
+            read(&["--train_data", "a.jsonl", "b.jsonl", "--max-steps", "-1", "--self_distill_start_step", "-1"])
+                .unwrap();
         assert_eq!(config.train_data.len(), 2);
         assert_eq!((config.max_steps, config.self_distill_start_step), (None, -1));
     }

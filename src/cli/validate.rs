@@ -43,7 +43,11 @@ impl Validate {
             }
             let bad = dataset.lines().iter().filter(|line| line.is_bad()).count();
             let warnings = problems.iter().filter(|problem| !problem.is_bad()).count();
-            eprintln!("{}: {} usable rows, {bad} unusable lines, {warnings} warnings", path.display(), dataset.rows().count());
+            eprintln!(
+                "{}: {} usable rows, {bad} unusable lines, {warnings} warnings",
+                path.display(),
+                dataset.rows().count()
+            );
             bad_lines += bad;
         }
         if bad_lines == 0 { Ok(()) } else { Err(Ending::Bad) }

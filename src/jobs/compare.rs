@@ -1,6 +1,5 @@
 //! Base and tuned model on the same questions, as a job.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -89,10 +88,15 @@ fn work(room: &mut Room, context: &JobContext<CompareEvent>, request: &CompareRe
         context.stage("searching", "questions");
         let all_scores = index.len().saturating_mul(questions.len()) <= MOST_SCORES;
         let deepest = request.ks.iter().copied().max().unwrap_or(0).max(DEPTH);
-        let mut rankings = index.search_all(&queries, request.method, if all_scores { index.len() } else { deepest }, &mut |done, total| {
-            context.progress(done, total);
-            context.ask()
-        })?;
+        let mut rankings = index.search_all(
+            &queries,
+            request.method,
+            if all_scores { index.len() } else { deepest },
+            &mut |done, total| {
+                context.progress(done, total);
+                context.ask()
+            },
+        )?;
         let scores = all_scores.then(|| matrix(&rankings, index.len()));
         rankings.iter_mut().for_each(|hits| hits.truncate(deepest));
         searched.push(rankings.clone());

@@ -19,7 +19,12 @@ pub struct TrainRequest {
 impl TrainRequest {
     /// A run whose model goes to `output_dir` if that is set; else a folder for it is made among `runs`,
     /// which keeps options, events and state, too.
-    pub fn new(runs: &Runs, config: TrainingConfig, device: DeviceInfo, files: Vec<TrainingFile>) -> Result<Self, Failure> {
+    pub fn new(
+        runs: &Runs,
+        config: TrainingConfig,
+        device: DeviceInfo,
+        files: Vec<TrainingFile>,
+    ) -> Result<Self, Failure> {
         let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
         if !problems.is_empty() {
             return Err(Failure::new(problems.join(", "), "correct this and start again"));
@@ -58,7 +63,8 @@ pub fn start(jobs: &Jobs, request: TrainRequest) -> Job<TrainingEvent> {
         context.stage("preparing", "");
         // The device's memory is for the run.
         room.clear();
-        let result = train(&config, &device, files, &output, &|| context.ask(), &mut |event| tell(context, &mut log, event));
+        let result =
+            train(&config, &device, files, &output, &|| context.ask(), &mut |event| tell(context, &mut log, event));
         let written = match (&mut log.run, &result) {
             (Some(run), Ok(Outcome::Finished { .. })) => run.set_state(RunState::Done),
             (Some(run), Ok(Outcome::Stopped { .. })) => run.set_state(RunState::Cancelled),
@@ -123,7 +129,11 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| !run.record().state.is_over()) else { return };
-        let written = if std::thread::panicking() { run.fail("the program made a mistake") } else { run.set_state(RunState::Cancelled) };
+        let written = if std::thread::panicking() {
+            run.fail("the program made a mistake")
+        } else {
+            run.set_state(RunState::Cancelled)
+        };
         if let Err(error) = written {
             log::warn!("{error}");
         }

@@ -71,7 +71,7 @@ impl<E> Texts<'_, E> {
             TextKind::Passage => "encoding passages",
         };
         let mut begun = false;
-        let encode = |missing: &[&str], before: usize| -> Result<Embeddings, Failure> {
+        let mut encode = |missing: &[&str], before: usize| -> Result<Embeddings, Failure> {
             if !std::mem::replace(&mut begun, true) {
                 self.context.stage("loading the model", "");
                 self.room.model(self.model)?;
@@ -86,7 +86,7 @@ impl<E> Texts<'_, E> {
         };
         match cache {
             Some(mut cache) => cache.get_or_encode(texts, encode),
-            None => { encode }(texts, 0),
+            None => encode(texts, 0),
         }
     }
 }
@@ -95,5 +95,7 @@ impl<E> Texts<'_, E> {
 fn open_cache(folder: &Path, fingerprint: &str, kind: TextKind, options: &EncodeOptions) -> Option<EmbeddingCache> {
     let EncodeOptions { max_length, sparse, colbert, .. } = options;
     let name = format!("{kind:?} max_length={max_length} sparse={sparse} colbert={colbert}");
-    EmbeddingCache::open(folder, fingerprint, &name).map_err(|error| log::warn!("vectors are computed anew: {error}")).ok()
+    EmbeddingCache::open(folder, fingerprint, &name)
+        .map_err(|error| log::warn!("vectors are computed anew: {error}"))
+        .ok()
 }

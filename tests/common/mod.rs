@@ -13,7 +13,9 @@ pub const CORPUS: &str = "sample_data/corpus.jsonl";
 /// The program, started in the repository's folder with a workspace that nobody uses.
 pub fn weldbench() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weldbench"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).env("WELDBENCH_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("home"));
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("WELDBENCH_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("home"));
     command
 }
 
