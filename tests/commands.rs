@@ -59,8 +59,8 @@ fn a_model_is_trained_compared_and_searched() {
             "64",
             "--per_device_train_batch_size",
             "4",
-            "--max_steps",
-            "6",
+            "--num_train_epochs",
+            "10",
             "--learning_rate",
             "1e-3",
         ])
@@ -74,10 +74,12 @@ fn a_model_is_trained_compared_and_searched() {
     let events: Vec<Value> = lines(&done.get_output().stdout);
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     assert_eq!(kinds.first(), Some(&"started"));
-    assert_eq!(kinds.iter().filter(|kind| **kind == "step").count(), 6);
+    assert_eq!(kinds.iter().filter(|kind| **kind == "step").count(), 60);
     assert_eq!(kinds.last(), Some(&"finished"));
     let losses: Vec<f64> = events.iter().filter_map(|event| event["loss"]["total"].as_f64()).collect();
-    assert!(losses.iter().all(|loss| loss.is_finite()) && losses[5] < losses[0], "{losses:?}");
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    // The first and the last epoch.
+    assert!(mean(&losses[54..]) < 0.5 * mean(&losses[..6]), "{losses:?}");
     for file in
         ["model.safetensors", "config.json", "tokenizer.json", "sparse_linear.pt", "colbert_linear.pt", "modules.json"]
     {

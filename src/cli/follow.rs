@@ -2,19 +2,22 @@
 
 use std::io::IsTerminal;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Ending, interrupt};
 use crate::jobs::{Job, Progress, Status};
 
+/// Time between two lines where there is no terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
 /// A bar on standard error; without a terminal there, a line now and then.
 pub struct Bar {
     bar: ProgressBar,
     terminal: bool,
-    /// The last line that was written without a terminal: stage and tenths done.
-    written: (String, usize),
+    /// The stage of the last line that was written without a terminal, and when that was.
+    written: (String, Instant),
     message: String,
 }
 
@@ -28,7 +31,7 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:24} {msg}") {
             bar.set_style(style);
         }
-        Self { bar, terminal, written: (String::new(), 0), message: String::new() }
+        Self { bar, terminal, written: (String::new(), Instant::now()), message: String::new() }
     }
 
     /// What stands behind the bar, such as the loss.
@@ -52,10 +55,10 @@ impl Bar {
             self.bar.set_position(progress.done as u64);
             self.bar.set_message(text);
         } else {
-            let now = (progress.stage.clone(), (progress.fraction() * 10.0) as usize);
-            if progress.total > 0 && now != self.written {
+            let (stage, at) = &self.written;
+            if progress.done > 0 && (*stage != progress.stage || at.elapsed() >= BETWEEN_LINES) {
                 eprintln!("{}: {text}", progress.stage);
-                self.written = now;
+                self.written = (progress.stage.clone(), Instant::now());
             }
         }
     }

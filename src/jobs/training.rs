@@ -21,10 +21,15 @@ impl TrainRequest {
     /// which keeps options, events and state, too.
     pub fn new(
         runs: &Runs,
-        config: TrainingConfig,
+        mut config: TrainingConfig,
         device: DeviceInfo,
         files: Vec<TrainingFile>,
     ) -> Result<Self, Failure> {
+        // What is written down must be found again from any folder.
+        let data = config.train_data.iter_mut();
+        for path in data.chain(&mut config.output_dir).chain([&mut config.model_name_or_path]) {
+            *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+        }
         let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
         if !problems.is_empty() {
             return Err(Failure::new(problems.join(", "), "correct this and start again"));
