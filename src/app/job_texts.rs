@@ -24,6 +24,15 @@ pub fn time(texts: Texts, time: Duration) -> String {
     texts.with("about", &[("time", &clock)])
 }
 
+/// A job's title, which begins with what it does: `Train bge-m3`.
+pub fn title(texts: Texts, title: &str) -> String {
+    let (verb, what) = title.split_once(' ').unwrap_or((title, ""));
+    match texts.find(&key("job", verb)) {
+        Some(text) => text.replace("{what}", what),
+        None => title.into(),
+    }
+}
+
 /// What a job is doing and how far it is, such as `Encoding passages · 128 / 686 texts`.
 pub fn progress(texts: Texts, progress: &Progress) -> String {
     let stage = texts.find(&key("stage", &progress.stage)).unwrap_or(&progress.stage);

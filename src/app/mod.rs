@@ -23,6 +23,7 @@ use thiserror::Error;
 pub use window::{Setup, Window};
 
 use crate::compute::DeviceChoice;
+use crate::workspace::WorkspaceError;
 
 /// How the window is to start.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,8 @@ pub enum AppError {
         "no graphics adapter can draw the window: {0}; install a graphics driver (on Debian and Ubuntu the package mesa-vulkan-drivers has one that needs no graphics card), or run `weldbench demo`, which needs none"
     )]
     NoAdapter(String),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
     #[error("the window did not start: {0}; `weldbench demo` walks the same way in a terminal")]
     NotStarted(String),
 }
@@ -58,6 +61,7 @@ impl From<eframe::Error> for AppError {
 
 /// Opens the window and returns when it is closed.
 pub fn run(options: StartOptions) -> Result<(), AppError> {
+    let setup = Setup::of_this_machine(options)?;
     let viewport = ViewportBuilder::default()
         .with_title("Weldbench")
         .with_app_id("weldbench")
@@ -65,6 +69,6 @@ pub fn run(options: StartOptions) -> Result<(), AppError> {
         .with_min_inner_size(theme::size::MINIMUM_WINDOW)
         .with_drag_and_drop(true);
     let native = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() };
-    eframe::run_native("weldbench", native, Box::new(move |context| Ok(Box::new(Window::new(context, Setup::of_this_machine(options))))))?;
+    eframe::run_native("weldbench", native, Box::new(move |context| Ok(Box::new(Window::new(context, setup)))))?;
     Ok(())
 }

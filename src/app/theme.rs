@@ -17,7 +17,6 @@ pub mod size {
     pub const ROW: f32 = 28.0;
     pub const CONTROL: f32 = 28.0;
     pub const FORM: f32 = 400.0;
-    pub const FORM_LABEL: f32 = 150.0;
     pub const FIELD: f32 = 96.0;
     pub const EDITOR: f32 = 560.0;
     pub const EDITOR_MIN: f32 = 360.0;

@@ -91,13 +91,14 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> CommandLine {
 }
 
 /// Opens the window, with a data file if one is given.
-pub fn window(_file: Option<PathBuf>) -> Result<(), Ending> {
+pub fn window(file: Option<PathBuf>) -> Result<(), Ending> {
     if cfg!(target_os = "linux") && ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| std::env::var_os(name).is_none()) {
         return Err(Ending::Usage(
             "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set).\n  what to do: `weldbench demo` walks the whole way without one; `weldbench --help` lists the commands".into(),
         ));
     }
-    Ok(())
+    let options = crate::app::StartOptions { paths: file.into_iter().collect(), ..Default::default() };
+    Ok(crate::app::run(options)?)
 }
 
 impl Command {

@@ -64,11 +64,6 @@ pub fn install(state: &RenderState) {
     state.renderer.write().callback_resources.insert(Resources { pipeline, linear_target, uploaded: None });
 }
 
-/// Whether a map can be drawn on this card: its scores must fit one storage buffer.
-pub fn fits(device: &wgpu::Device, map: &ScoreMap) -> bool {
-    (map.scores().len() * size_of::<f32>()) as u64 <= device.limits().max_storage_buffer_binding_size as u64
-}
-
 /// Paints the map into `area`.
 pub fn show(painter: &egui::Painter, area: egui::Rect, map: &Arc<ScoreMap>, view: &MapView, hovered: Option<[usize; 2]>, dark: bool) {
     let callback = Paint { map: map.clone(), view: *view, hovered, dark, size: area.size() };

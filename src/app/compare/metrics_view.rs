@@ -6,58 +6,53 @@ use egui_plot::{Bar, BarChart, Corner, Legend, Plot};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section, size, space};
 use crate::app::widgets;
+use crate::retrieval::MetricRow;
 
-/// Digits behind the point.
+/// Digits behind the point of a metric, and of a change in points of a hundred.
 const DECIMALS: usize = 3;
+const CHANGE_DECIMALS: usize = 1;
 
-/// One metric of both models, from 0 to 1.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
-    /// As the field writes it, such as `nDCG@3`.
-    pub name: String,
-    pub base: f64,
-    pub tuned: Option<f64>,
-}
-
-pub fn show(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
+pub fn show(ui: &mut egui::Ui, texts: Texts, measured: &[MetricRow]) {
     table(ui, texts, measured);
     ui.add_space(space::LARGE);
     bars(ui, texts, measured);
 }
 
-fn table(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
+fn table(ui: &mut egui::Ui, texts: Texts, measured: &[MetricRow]) {
     let weak = palette(ui).weak;
     egui::Grid::new("metrics").num_columns(4).striped(true).min_col_width(size::FIELD).spacing([space::HUGE, space::SMALL]).show(ui, |ui| {
-        for key in ["metric", "base_model", "tuned_model", "change"] {
+        for key in ["metric", "base_model", "tuned_model", "change_in_points"] {
             ui.label(RichText::new(texts.get(key)).small().color(weak));
         }
         ui.end_row();
         for metric in measured {
-            ui.label(&metric.name);
+            ui.label(name(metric));
             ui.label(RichText::new(format!("{:.DECIMALS$}", metric.base)).monospace());
             if let Some(tuned) = metric.tuned {
                 ui.label(RichText::new(format!("{tuned:.DECIMALS$}")).monospace());
-                widgets::change(ui, tuned - metric.base, DECIMALS);
+            }
+            if let Some(change) = metric.change() {
+                widgets::change(ui, change, CHANGE_DECIMALS);
             }
             ui.end_row();
         }
     });
 }
 
-fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
+fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[MetricRow]) {
     const WIDTH: f64 = 0.36;
     let colours = palette(ui);
     ui.label(RichText::new(texts.get("metrics_chart")).text_style(section()));
-    let chart = |key: &'static str, colour: egui::Color32, shift: f64, value: &dyn Fn(&Measured) -> Option<f64>| {
+    let chart = |key: &'static str, colour: egui::Color32, shift: f64, value: &dyn Fn(&MetricRow) -> Option<f64>| {
         let bars = measured.iter().enumerate().filter_map(|(index, metric)| {
             let bar = Bar::new(index as f64 + shift, value(metric)?).width(WIDTH);
-            Some(bar.fill(colour).name(format!("{} · {}", metric.name, texts.get(key))))
+            Some(bar.fill(colour).name(format!("{} · {}", name(metric), texts.get(key))))
         });
         BarChart::new(texts.get(key), bars.collect()).color(colour).element_formatter(Box::new(|bar, _| format!("{}: {:.DECIMALS$}", bar.name, bar.value)))
     };
     let base = chart("base_model", colours.outline, -WIDTH / 2.0, &|metric| Some(metric.base));
     let tuned = chart("tuned_model", colours.accent, WIDTH / 2.0, &|metric| metric.tuned);
-    let names: Vec<String> = measured.iter().map(|metric| metric.name.clone()).collect();
+    let names: Vec<String> = measured.iter().map(name).collect();
     let plot = Plot::new("metrics bars")
         .height(ui.available_height().max(size::PLOT))
         .allow_scroll(false)
@@ -79,4 +74,9 @@ fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[Measured]) {
         plot.bar_chart(tuned);
     });
     shown.response.accessible_name(texts.get("metrics_chart"));
+}
+
+/// As the field writes it, such as `nDCG@3`.
+fn name(row: &MetricRow) -> String {
+    format!("{}@{}", row.metric, row.k)
 }

@@ -4,7 +4,6 @@ mod heat_map;
 mod heat_map_painter;
 mod map_view;
 mod metrics_view;
-mod moves;
 mod ranked_lists;
 mod score_map;
 mod search_view;
@@ -14,10 +13,10 @@ mod state;
 use eframe::egui;
 
 pub use heat_map_painter::install as install_painter;
-pub use score_map::{MapView, ScoreMap};
-pub use search_view::Found;
-pub use state::{Evaluation, MapKind, MethodKind, State, View, Which};
+pub use score_map::MapView;
+pub use state::{KS, MapKind, MethodKind, SHOWN, State, View, Which};
 
+use crate::app::job_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
 use crate::app::widgets::{Severity, empty, notice};
@@ -88,16 +87,19 @@ fn failures(ui: &mut egui::Ui, state: &State) {
 }
 
 fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts) {
-    if state.is_evaluating() {
-        if let Some(job) = &state.evaluation {
-            let progress = job.progress();
-            ui.label(crate::app::job_texts::progress(texts, &progress));
-            let bar = theme::progress_bar(ui, progress.fraction());
-            ui.add(bar).accessible_name(texts.get("evaluate"));
-        }
+    if let Some(job) = state.evaluation.as_ref().filter(|_| state.is_evaluating()) {
+        let progress = job.progress();
+        ui.label(job_texts::progress(texts, &progress));
+        let bar = theme::progress_bar(ui, progress.fraction());
+        ui.add(bar).accessible_name(texts.get("evaluate"));
     }
     match &state.result {
-        Some(result) => metrics_view::show(ui, texts, &result.measured),
+        Some(result) => {
+            let (questions, passages) = (result.questions.len(), result.corpus.passages().len());
+            let about = texts.with("metrics_for", &[("method", &texts.get(result.method.key())), ("questions", &questions), ("passages", &passages)]);
+            ui.label(egui::RichText::new(about).small().color(theme::palette(ui).weak));
+            metrics_view::show(ui, texts, &result.measured);
+        }
         None if state.is_evaluating() => {}
         None => empty(ui, texts.get("evaluate_nothing_yet")),
     }

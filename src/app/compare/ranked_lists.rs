@@ -2,9 +2,9 @@
 
 use eframe::egui::{self, Color32, Pos2, Rect, RichText, Shape, Stroke, epaint::CubicBezierShape};
 
-use super::moves::{Move, moves};
 use crate::app::texts::Texts;
 use crate::app::theme::{self, Palette, palette, section, size, space};
+use crate::retrieval::{Move, moves};
 
 /// One ranking.
 pub struct Ranking<'a> {

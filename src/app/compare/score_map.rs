@@ -103,18 +103,18 @@ impl MapView {
     /// Shows `1 / factor` of what was shown, with the cell under `place` staying where it is.
     pub fn zoom(&mut self, factor: f32, place: [f32; 2], shape: [usize; 2]) {
         let whole = Self::whole(shape);
-        for axis in 0..2 {
-            let kept = self.origin[axis] + place[axis] * self.extent[axis];
+        for (axis, place) in place.into_iter().enumerate() {
+            let kept = self.origin[axis] + place * self.extent[axis];
             self.extent[axis] = (self.extent[axis] / factor).clamp(whole.extent[axis].min(4.0), whole.extent[axis]);
-            self.origin[axis] = kept - place[axis] * self.extent[axis];
+            self.origin[axis] = kept - place * self.extent[axis];
         }
         self.keep_inside(shape);
     }
 
     /// Moves by parts of the area.
     pub fn pan(&mut self, by: [f32; 2], shape: [usize; 2]) {
-        for axis in 0..2 {
-            self.origin[axis] -= by[axis] * self.extent[axis];
+        for (axis, by) in by.into_iter().enumerate() {
+            self.origin[axis] -= by * self.extent[axis];
         }
         self.keep_inside(shape);
     }

@@ -29,7 +29,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions
         return;
     };
     ui.label(RichText::new(found.question.as_str()).strong());
-    let text = |passage: usize| corpus.passage_text(passage);
+    let text = |passage: usize| corpus.passages().get(passage).map(|passage| passage.document(true).into_owned()).unwrap_or_default();
     let passages = Passages { text: &text, right: found.right.as_deref() };
     let title = |key: &str, index: usize| match found.seconds.get(index) {
         Some(seconds) => texts.with("ranking_title", &[("model", &texts.get(key)), ("milliseconds", &format!("{:.0}", seconds * 1e3))]),

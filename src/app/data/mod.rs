@@ -2,21 +2,25 @@
 
 mod bad_lines;
 mod draft;
+mod fault_texts;
+mod lines;
 mod row_editor;
 mod rows;
 mod state;
 mod tools;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use eframe::egui;
 
-pub use draft::{Draft, Field, List};
+pub use draft::Field;
 pub use state::{Selected, State};
 
 use crate::app::texts::Texts;
-use crate::app::theme::{self, size};
+use crate::app::theme::{self, size, space};
 use crate::app::widgets::empty;
+use crate::dataset::Side;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,14 +39,17 @@ pub enum Action {
     Type(Field, String),
     /// The typing has paused, or the field was left.
     Commit,
-    AddRow,
-    DeleteRow,
-    AddPassage(List),
-    DeletePassage(List, usize),
-    /// To the other list.
-    MovePassage(List, usize),
+    /// The new passage's field has the keyboard now.
+    Focused,
+    BeginRow,
+    TypeNewRow(String, String),
+    PutNewRow,
+    RemoveLine,
+    BeginPassage(Side),
+    RemovePassage(Side, usize),
+    /// From this side to the other.
+    MovePassage(Side, usize),
     RepairLine,
-    DeleteLine,
 }
 
 /// Draws the bench.
@@ -53,13 +60,12 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
     egui::Panel::right("chosen row").frame(theme::panel(ui)).default_size(width).min_size(size::EDITOR_MIN).show(ui, |ui| {
         chosen(ui, state, texts, &mut actions);
     });
-    let bad = state.bad_lines();
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
-        tools::show(ui, state, texts, &state.file(), recent, &mut actions);
-        if !bad.is_empty() {
+        tools::show(ui, state, texts, recent, &mut actions);
+        if !state.lines().bad.is_empty() {
             egui::Panel::bottom("bad lines").frame(egui::Frame::new()).resizable(true).default_size(size::BAD_LINES).show(ui, |ui| {
-                ui.add_space(theme::space::SMALL);
-                bad_lines::list(ui, state, texts, &bad, &mut actions);
+                ui.add_space(space::SMALL);
+                bad_lines::list(ui, state, texts, &mut actions);
             });
         }
         egui::CentralPanel::no_frame().show(ui, |ui| {
@@ -75,13 +81,11 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
 
 fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     match state.selected {
-        Some(Selected::Row(index)) => {
-            if let Some((line, row)) = state.row(index) {
-                row_editor::show(ui, state, texts, index, line, row, actions);
-            }
-        }
-        Some(Selected::BadLine(line)) => {
-            if let Some(bad) = state.bad_lines().iter().find(|bad| bad.line == line) {
+        Some(Selected::NewRow) => row_editor::new_row(ui, state, texts, actions),
+        Some(Selected::Line(id)) => {
+            if let Some(row) = state.row(id) {
+                row_editor::show(ui, state, texts, row, actions);
+            } else if let Some(bad) = state.bad_line(id) {
                 bad_lines::editor(ui, state, texts, bad, actions);
             }
         }
@@ -92,7 +96,7 @@ fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Acti
 fn commit_after_a_pause(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let now = ui.input(|input| input.time);
     match state.draft.as_ref().and_then(|draft| draft.wait(now)) {
-        Some(wait) if wait > 0.0 => ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(wait)),
+        Some(wait) if wait > 0.0 => ui.ctx().request_repaint_after(Duration::from_secs_f64(wait)),
         Some(_) => actions.push(Action::Commit),
         None => {}
     }

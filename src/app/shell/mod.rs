@@ -6,7 +6,7 @@ mod question;
 mod queue;
 
 pub use bar::{Surroundings, show as bar};
-pub use messages::{Message, Messages};
+pub use messages::Messages;
 pub use question::{Answer, Question};
 
 use super::texts::Language;

@@ -19,6 +19,7 @@ pub enum Answer {
     Save,
     Discard,
     Recover,
+    Overwrite,
     Cancel,
 }
 

@@ -21,23 +21,24 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, jobs: &[JobHandle], actions: &mut V
     });
     menu.response.on_hover_text(texts.get("jobs_help"));
     let bar = progress_bar(ui, first.progress().fraction()).desired_width(size::PROGRESS);
-    ui.add(bar).on_hover_text(job_texts::progress(texts, &first.progress())).accessible_name(first.title());
+    ui.add(bar).on_hover_text(job_texts::progress(texts, &first.progress())).accessible_name(job_texts::title(texts, first.title()));
 }
 
 fn entry(ui: &mut egui::Ui, texts: Texts, index: usize, job: &JobHandle, actions: &mut Vec<Action>) {
     let progress = job.progress();
+    let title = job_texts::title(texts, job.title());
     let weak = palette(ui).weak;
     ui.horizontal(|ui| {
-        ui.label(job.title());
+        ui.label(&title);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let button = ui.small_button(texts.get("cancel"));
-            if button.accessible_name(texts.with("cancel_job", &[("job", &job.title())])).clicked() {
+            if button.accessible_name(texts.with("cancel_job", &[("job", &title)])).clicked() {
                 actions.push(Action::CancelJob(index));
             }
         });
     });
     let bar = progress_bar(ui, progress.fraction());
-    ui.add(bar).accessible_name(job.title());
+    ui.add(bar).accessible_name(title.as_str());
     let mut words = format!("{} · {}", texts.get(job_texts::status_key(&job.status())), job_texts::progress(texts, &progress));
     if let Some(left) = progress.left {
         words = format!("{words} · {}", job_texts::time(texts, left));

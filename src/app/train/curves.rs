@@ -68,7 +68,7 @@ impl Curves {
     pub fn push(&mut self, report: &StepReport) {
         let smoothed = self.average.add(report.loss.total);
         self.steps += 1;
-        if (self.steps - 1) % self.stride != 0 {
+        if !(self.steps - 1).is_multiple_of(self.stride) {
             return;
         }
         let step = report.step as f64;

@@ -25,7 +25,7 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, form: &Form, option: &'static Optio
             action = choice(ui, texts, option, label, &text).map(|chosen| Action::SetOption(name, chosen));
         } else {
             let mut typed = text;
-            let field = egui::TextEdit::singleline(&mut typed).vertical_align(Align::Center).desired_width(size::FIELD).hint_text(hint(texts, form, name));
+            let field = egui::TextEdit::singleline(&mut typed).align(egui::Align2::LEFT_CENTER).desired_width(size::FIELD).hint_text(hint(texts, form, name));
             let response = ui.add(field).accessible_name(label).on_hover_text(&help);
             if response.changed() {
                 action = Some(Action::SetOption(name, typed));
