@@ -53,7 +53,9 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     let jsonl = move |dialog: rfd::FileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
     Background::start(context, move || {
         let paths = match purpose {
-            Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel => dialog.pick_folder().into_iter().collect(),
+            Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel => {
+                dialog.pick_folder().into_iter().collect()
+            }
             Purpose::TrainData => jsonl(dialog).pick_files().unwrap_or_default(),
             Purpose::SaveDataAs => jsonl(dialog).save_file().into_iter().collect(),
             Purpose::OpenData | Purpose::Corpus | Purpose::Questions => jsonl(dialog).pick_file().into_iter().collect(),

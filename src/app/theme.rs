@@ -1,6 +1,8 @@
 //! Design tokens: every space, text size and colour of the window. Nothing else sets its own.
 
-use eframe::egui::{self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Visuals, style::WidgetVisuals};
+use eframe::egui::{
+    self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Visuals, style::WidgetVisuals,
+};
 
 /// Spaces, in points. Multiples of 4, so that everything stands on one grid.
 pub mod space {
@@ -47,6 +49,7 @@ pub struct Palette {
     pub background: Color32,
     pub surface: Color32,
     pub raised: Color32,
+    pub hovered: Color32,
     pub outline: Color32,
     pub text: Color32,
     pub weak: Color32,
@@ -70,6 +73,7 @@ const LIGHT: Palette = Palette {
     background: rgb(0xF5F6F8),
     surface: rgb(0xFFFFFF),
     raised: rgb(0xECEEF2),
+    hovered: rgb(0xE0E5EC),
     outline: rgb(0xD3D8E0),
     text: rgb(0x1E2530),
     weak: rgb(0x5C6675),
@@ -88,6 +92,7 @@ const DARK: Palette = Palette {
     background: rgb(0x15181D),
     surface: rgb(0x1C2027),
     raised: rgb(0x2A303A),
+    hovered: rgb(0x343C48),
     outline: rgb(0x363E4A),
     text: rgb(0xE4E8EE),
     weak: rgb(0x9AA5B4),
@@ -183,9 +188,9 @@ fn visuals(colours: &Palette, dark: bool) -> Visuals {
     };
     visuals.widgets.noninteractive = part(colours.surface, colours.outline, colours.text);
     visuals.widgets.inactive = part(colours.raised, colours.outline, colours.text);
-    visuals.widgets.hovered = part(colours.outline, colours.weak, colours.text);
+    visuals.widgets.hovered = part(colours.hovered, colours.weak, colours.text);
     visuals.widgets.active = part(colours.selection, colours.accent, colours.text);
-    visuals.widgets.open = part(colours.outline, colours.outline, colours.text);
+    visuals.widgets.open = part(colours.hovered, colours.outline, colours.text);
     visuals.selection.bg_fill = colours.selection;
     visuals.selection.stroke = Stroke::new(line::HAIR, colours.text);
     visuals.text_cursor.stroke = Stroke::new(2.0, colours.accent);
@@ -202,7 +207,8 @@ fn visuals(colours: &Palette, dark: bool) -> Visuals {
     visuals.window_stroke = Stroke::new(line::HAIR, colours.outline);
     visuals.window_corner_radius = CornerRadius::same(8);
     visuals.menu_corner_radius = CornerRadius::same(8);
-    let shadow = Shadow { offset: [0, 4], blur: 16, spread: 0, color: Color32::from_black_alpha(if dark { 96 } else { 32 }) };
+    let shadow =
+        Shadow { offset: [0, 4], blur: 16, spread: 0, color: Color32::from_black_alpha(if dark { 96 } else { 32 }) };
     visuals.window_shadow = shadow;
     visuals.popup_shadow = shadow;
     visuals
@@ -212,6 +218,16 @@ fn visuals(colours: &Palette, dark: bool) -> Visuals {
 pub fn primary_button<'a>(ui: &egui::Ui, text: &'a str) -> egui::Button<'a> {
     let colours = palette(ui);
     egui::Button::new(egui::RichText::new(text).color(colours.on_accent)).fill(colours.accent)
+}
+
+/// A button beside small text.
+pub fn small_button(ui: &mut egui::Ui, text: &str) -> egui::Response {
+    ui.scope(|ui| {
+        ui.spacing_mut().button_padding = egui::vec2(space::SMALL, space::TINY / 2.0);
+        ui.spacing_mut().interact_size.y = 0.0;
+        ui.button(egui::RichText::new(text).small())
+    })
+    .inner
 }
 
 /// A bar from 0 to 1, of a height that only shows how far something is.

@@ -162,7 +162,13 @@ impl eframe::App for Window {
         self.dropped_files(ui);
         let queue = self.jobs.queue();
         let device = self.devices.chosen().map(DeviceInfo::label);
-        let around = shell::Surroundings { texts: self.texts, bench: self.bench, device: device.as_deref(), theme: self.theme, jobs: &queue };
+        let around = shell::Surroundings {
+            texts: self.texts,
+            bench: self.bench,
+            device: device.as_deref(),
+            theme: self.theme,
+            jobs: &queue,
+        };
         for action in shell::bar(ui, &around) {
             self.apply_shell(action, &queue);
         }

@@ -44,7 +44,10 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, map: &Arc<ScoreMap>, view: &mut Map
 /// The shader counts whole pixels.
 fn pixel_aligned(ui: &egui::Ui, area: Rect) -> Rect {
     let scale = ui.pixels_per_point();
-    Rect::from_min_max((area.min.to_vec2() * scale).round().to_pos2() / scale, (area.max.to_vec2() * scale).round().to_pos2() / scale)
+    Rect::from_min_max(
+        (area.min.to_vec2() * scale).round().to_pos2() / scale,
+        (area.max.to_vec2() * scale).round().to_pos2() / scale,
+    )
 }
 
 fn legend(ui: &mut egui::Ui, texts: Texts, map: &ScoreMap) {
@@ -53,7 +56,15 @@ fn legend(ui: &mut egui::Ui, texts: Texts, map: &ScoreMap) {
     let key = if map.is_change() { "map_legend_change" } else { "map_legend" };
     ui.horizontal_wrapped(|ui| {
         let [questions, passages] = map.shape();
-        ui.label(RichText::new(texts.with(key, &[("low", &format!("{low:.3}")), ("high", &format!("{high:.3}"))])).small().color(weak));
-        ui.label(RichText::new(texts.with("map_size", &[("questions", &questions), ("passages", &passages)])).small().color(weak));
+        ui.label(
+            RichText::new(texts.with(key, &[("low", &format!("{low:.3}")), ("high", &format!("{high:.3}"))]))
+                .small()
+                .color(weak),
+        );
+        ui.label(
+            RichText::new(texts.with("map_size", &[("questions", &questions), ("passages", &passages)]))
+                .small()
+                .color(weak),
+        );
     });
 }

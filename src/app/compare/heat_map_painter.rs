@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
+use eframe::egui;
 use eframe::egui_wgpu::wgpu::util::DeviceExt as _;
 use eframe::egui_wgpu::{self, RenderState, wgpu};
-use eframe::egui;
 
 use super::score_map::{MapView, ScoreMap};
 
@@ -47,7 +47,12 @@ pub fn install(state: &RenderState) {
     let pipeline = state.device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
         label: Some("heat map"),
         layout: None,
-        vertex: wgpu::VertexState { module: &module, entry_point: Some("area"), compilation_options: Default::default(), buffers: &[] },
+        vertex: wgpu::VertexState {
+            module: &module,
+            entry_point: Some("area"),
+            compilation_options: Default::default(),
+            buffers: &[],
+        },
         fragment: Some(wgpu::FragmentState {
             module: &module,
             entry_point: Some("colour"),
@@ -65,7 +70,14 @@ pub fn install(state: &RenderState) {
 }
 
 /// Paints the map into `area`.
-pub fn show(painter: &egui::Painter, area: egui::Rect, map: &Arc<ScoreMap>, view: &MapView, hovered: Option<[usize; 2]>, dark: bool) {
+pub fn show(
+    painter: &egui::Painter,
+    area: egui::Rect,
+    map: &Arc<ScoreMap>,
+    view: &MapView,
+    hovered: Option<[usize; 2]>,
+    dark: bool,
+) {
     let callback = Paint { map: map.clone(), view: *view, hovered, dark, size: area.size() };
     painter.add(egui_wgpu::Callback::new_paint_callback(area, callback));
 }
@@ -101,7 +113,12 @@ impl egui_wgpu::CallbackTrait for Paint {
         Vec::new()
     }
 
-    fn paint(&self, _info: egui::PaintCallbackInfo, pass: &mut wgpu::RenderPass<'static>, resources: &egui_wgpu::CallbackResources) {
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &egui_wgpu::CallbackResources,
+    ) {
         let Some(resources) = resources.get::<Resources>() else {
             return;
         };
@@ -116,7 +133,8 @@ impl egui_wgpu::CallbackTrait for Paint {
 impl Paint {
     fn uniform(&self, pixels_per_point: f32, linear_target: bool) -> Uniform {
         let [questions, passages] = self.map.shape();
-        let [question, passage] = self.hovered.unwrap_or([usize::MAX; 2]).map(|index| index.min(u32::MAX as usize) as u32);
+        let [question, passage] =
+            self.hovered.unwrap_or([usize::MAX; 2]).map(|index| index.min(u32::MAX as usize) as u32);
         let (low, high) = self.map.range();
         Uniform {
             origin: self.view.origin,
@@ -135,7 +153,11 @@ impl Paint {
 
 fn upload(device: &wgpu::Device, pipeline: &wgpu::RenderPipeline, map: &Arc<ScoreMap>) -> Uploaded {
     let storage = |label, contents: &[u8]| {
-        device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage: wgpu::BufferUsages::STORAGE })
+        device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            label: Some(label),
+            contents,
+            usage: wgpu::BufferUsages::STORAGE,
+        })
     };
     let scores = storage("heat map scores", bytemuck::cast_slice(map.scores()));
     let right = storage("heat map right passages", bytemuck::cast_slice(map.right_bits()));
@@ -145,7 +167,15 @@ fn upload(device: &wgpu::Device, pipeline: &wgpu::RenderPipeline, map: &Arc<Scor
         usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     });
-    let entries = [&uniform, &scores, &right].iter().zip(0..).map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }).collect::<Vec<_>>();
-    let group = device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some("heat map"), layout: &pipeline.get_bind_group_layout(0), entries: &entries });
+    let entries = [&uniform, &scores, &right]
+        .iter()
+        .zip(0..)
+        .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+        .collect::<Vec<_>>();
+    let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some("heat map"),
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries,
+    });
     Uploaded { map: map.clone(), uniform, group }
 }

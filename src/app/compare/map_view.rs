@@ -15,7 +15,8 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_painter: bool, a
     ui.horizontal(|ui| {
         for kind in MapKind::ALL {
             let there = result.map(kind).is_some();
-            if ui.add_enabled(there, egui::Button::selectable(state.map_kind == kind, texts.get(kind.key()))).clicked() {
+            if ui.add_enabled(there, egui::Button::selectable(state.map_kind == kind, texts.get(kind.key()))).clicked()
+            {
                 actions.push(Action::ShowMap(kind));
             }
         }
@@ -28,10 +29,14 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_painter: bool, a
         empty(ui, texts.get("map_no_painter"));
         return;
     }
-    egui::Panel::bottom("map cell").frame(egui::Frame::new()).exact_size(ui.text_style_height(&egui::TextStyle::Body) * 5.0).show_separator_line(false).show(ui, |ui| {
-        ui.add_space(space::SMALL);
-        cell(ui, state, texts);
-    });
+    egui::Panel::bottom("map cell")
+        .frame(egui::Frame::new())
+        .exact_size(ui.text_style_height(&egui::TextStyle::Body) * 5.0)
+        .show_separator_line(false)
+        .show(ui, |ui| {
+            ui.add_space(space::SMALL);
+            cell(ui, state, texts);
+        });
     let mut view = state.map_view.unwrap_or_else(|| super::MapView::whole(map.shape()));
     let hovered = heat_map::show(ui, texts, map, &mut view);
     actions.push(Action::SetMapView(view));

@@ -20,23 +20,28 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, measured: &[MetricRow]) {
 
 fn table(ui: &mut egui::Ui, texts: Texts, measured: &[MetricRow]) {
     let weak = palette(ui).weak;
-    egui::Grid::new("metrics").num_columns(4).striped(true).min_col_width(size::FIELD).spacing([space::HUGE, space::SMALL]).show(ui, |ui| {
-        for key in ["metric", "base_model", "tuned_model", "change_in_points"] {
-            ui.label(RichText::new(texts.get(key)).small().color(weak));
-        }
-        ui.end_row();
-        for metric in measured {
-            ui.label(name(metric));
-            ui.label(RichText::new(format!("{:.DECIMALS$}", metric.base)).monospace());
-            if let Some(tuned) = metric.tuned {
-                ui.label(RichText::new(format!("{tuned:.DECIMALS$}")).monospace());
-            }
-            if let Some(change) = metric.change() {
-                widgets::change(ui, change, CHANGE_DECIMALS);
+    egui::Grid::new("metrics")
+        .num_columns(4)
+        .striped(true)
+        .min_col_width(size::FIELD)
+        .spacing([space::HUGE, space::SMALL])
+        .show(ui, |ui| {
+            for key in ["metric", "base_model", "tuned_model", "change_in_points"] {
+                ui.label(RichText::new(texts.get(key)).small().color(weak));
             }
             ui.end_row();
-        }
-    });
+            for metric in measured {
+                ui.label(name(metric));
+                ui.label(RichText::new(format!("{:.DECIMALS$}", metric.base)).monospace());
+                if let Some(tuned) = metric.tuned {
+                    ui.label(RichText::new(format!("{tuned:.DECIMALS$}")).monospace());
+                }
+                if let Some(change) = metric.change() {
+                    widgets::change(ui, change, CHANGE_DECIMALS);
+                }
+                ui.end_row();
+            }
+        });
 }
 
 fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[MetricRow]) {
@@ -48,9 +53,11 @@ fn bars(ui: &mut egui::Ui, texts: Texts, measured: &[MetricRow]) {
             let bar = Bar::new(index as f64 + shift, value(metric)?).width(WIDTH);
             Some(bar.fill(colour).name(format!("{} · {}", name(metric), texts.get(key))))
         });
-        BarChart::new(texts.get(key), bars.collect()).color(colour).element_formatter(Box::new(|bar, _| format!("{}: {:.DECIMALS$}", bar.name, bar.value)))
+        BarChart::new(texts.get(key), bars.collect())
+            .color(colour)
+            .element_formatter(Box::new(|bar, _| format!("{}: {:.DECIMALS$}", bar.name, bar.value)))
     };
-    let base = chart("base_model", colours.outline, -WIDTH / 2.0, &|metric| Some(metric.base));
+    let base = chart("base_model", colours.neutral.gamma_multiply(0.5), -WIDTH / 2.0, &|metric| Some(metric.base));
     let tuned = chart("tuned_model", colours.accent, WIDTH / 2.0, &|metric| metric.tuned);
     let names: Vec<String> = measured.iter().map(name).collect();
     let plot = Plot::new("metrics bars")

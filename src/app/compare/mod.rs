@@ -70,7 +70,13 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
         failures(ui, state);
         match state.view {
             View::Metrics => metrics(ui, state, texts),
-            View::Search => search_view::show(ui, state, texts, around.has_device && state.base.is_some() && state.corpus.is_some(), &mut actions),
+            View::Search => search_view::show(
+                ui,
+                state,
+                texts,
+                around.has_device && state.base.is_some() && state.corpus.is_some(),
+                &mut actions,
+            ),
             View::Map => map_view::show(ui, state, texts, around.has_painter, &mut actions),
         }
     });
@@ -96,7 +102,10 @@ fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts) {
     match &state.result {
         Some(result) => {
             let (questions, passages) = (result.questions.len(), result.corpus.passages().len());
-            let about = texts.with("metrics_for", &[("method", &texts.get(result.method.key())), ("questions", &questions), ("passages", &passages)]);
+            let about = texts.with(
+                "metrics_for",
+                &[("method", &texts.get(result.method.key())), ("questions", &questions), ("passages", &passages)],
+            );
             ui.label(egui::RichText::new(about).small().color(theme::palette(ui).weak));
             metrics_view::show(ui, texts, &result.measured);
         }

@@ -37,7 +37,8 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, base: &Ranking<'_>, tuned: Option<&
         let whole = ui.available_rect_before_wrap();
         let width = (whole.width() - size::LINKS) / 2.0;
         let left = Rect::from_min_max(whole.min, Pos2::new(whole.left() + width, f32::INFINITY));
-        let right = Rect::from_min_max(Pos2::new(whole.right() - width, whole.top()), Pos2::new(whole.right(), f32::INFINITY));
+        let right =
+            Rect::from_min_max(Pos2::new(whole.right() - width, whole.top()), Pos2::new(whole.right(), f32::INFINITY));
         let left = column(ui, left, "base list", |ui| list(ui, texts, base, &gone, passages));
         let right = column(ui, right, "tuned list", |ui| list(ui, texts, tuned, &after, passages));
         links(ui, base, tuned, &left, &right, &after);
@@ -50,7 +51,13 @@ fn column(ui: &mut egui::Ui, area: Rect, salt: &str, add: impl FnOnce(&mut egui:
 }
 
 /// The cards of a ranking; where each of them stands.
-fn list(ui: &mut egui::Ui, texts: Texts, ranking: &Ranking<'_>, moves: &[Option<Move>], passages: &Passages<'_>) -> Vec<Rect> {
+fn list(
+    ui: &mut egui::Ui,
+    texts: Texts,
+    ranking: &Ranking<'_>,
+    moves: &[Option<Move>],
+    passages: &Passages<'_>,
+) -> Vec<Rect> {
     ui.label(RichText::new(&ranking.title).text_style(section()));
     let hits = ranking.hits.iter().enumerate();
     hits.map(|(index, (passage, score))| {
@@ -70,7 +77,8 @@ fn card(ui: &mut egui::Ui, texts: Texts, rank: usize, score: f32, right: bool, w
     let shown = frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.label(RichText::new(rank.to_string()).strong().monospace());
-            ui.label(RichText::new(format!("{score:.4}")).monospace().color(colours.weak)).on_hover_text(texts.get("score"));
+            ui.label(RichText::new(format!("{score:.4}")).monospace().color(colours.weak))
+                .on_hover_text(texts.get("score"));
             if right {
                 ui.label(RichText::new(format!("★ {}", texts.get("right_passage"))).small().color(colours.better));
             }
@@ -81,7 +89,12 @@ fn card(ui: &mut egui::Ui, texts: Texts, rank: usize, score: f32, right: bool, w
             }
         });
         ui.set_min_height(ui.text_style_height(&egui::TextStyle::Body) * (size::HIT_LINES as f32 + 1.0) + space::SMALL);
-        let mut job = egui::text::LayoutJob::simple(text.to_string(), egui::TextStyle::Body.resolve(ui.style()), colours.text, ui.available_width());
+        let mut job = egui::text::LayoutJob::simple(
+            text.to_string(),
+            egui::TextStyle::Body.resolve(ui.style()),
+            colours.text,
+            ui.available_width(),
+        );
         job.wrap.max_rows = size::HIT_LINES;
         ui.add(egui::Label::new(job).show_tooltip_when_elided(false)).on_hover_text(text);
         ui.take_available_width();
@@ -107,7 +120,14 @@ fn colour(colours: &Palette, went: Move) -> Color32 {
     }
 }
 
-fn links(ui: &egui::Ui, base: &Ranking<'_>, tuned: &Ranking<'_>, left: &[Rect], right: &[Rect], moves: &[Option<Move>]) {
+fn links(
+    ui: &egui::Ui,
+    base: &Ranking<'_>,
+    tuned: &Ranking<'_>,
+    left: &[Rect],
+    right: &[Rect],
+    moves: &[Option<Move>],
+) {
     let colours = palette(ui);
     for (to, (passage, _)) in tuned.hits.iter().enumerate() {
         let Some(from) = base.hits.iter().position(|hit| hit.0 == *passage) else {
@@ -117,6 +137,11 @@ fn links(ui: &egui::Ui, base: &Ranking<'_>, tuned: &Ranking<'_>, left: &[Rect], 
         let bend = egui::vec2((end.x - start.x) / 2.0, 0.0);
         let colour = moves[to].map_or(colours.neutral, |went| colour(colours, went));
         let stroke = Stroke::new(theme::line::LINK, colour);
-        ui.painter().add(Shape::CubicBezier(CubicBezierShape::from_points_stroke([start, start + bend, end - bend, end], false, Color32::TRANSPARENT, stroke)));
+        ui.painter().add(Shape::CubicBezier(CubicBezierShape::from_points_stroke(
+            [start, start + bend, end - bend, end],
+            false,
+            Color32::TRANSPARENT,
+            stroke,
+        )));
     }
 }

@@ -41,7 +41,8 @@ impl ScoreMap {
             }
         }
         let finite = scores.iter().copied().filter(|score| score.is_finite());
-        let range = finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), score| (low.min(score), high.max(score)));
+        let range =
+            finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), score| (low.min(score), high.max(score)));
         Some(Self { questions, passages, scores, right, range, is_change })
     }
 

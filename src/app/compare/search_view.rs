@@ -29,10 +29,13 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions
         return;
     };
     ui.label(RichText::new(found.question.as_str()).strong());
-    let text = |passage: usize| corpus.passages().get(passage).map(|passage| passage.document(true).into_owned()).unwrap_or_default();
+    let text = |passage: usize| {
+        corpus.passages().get(passage).map(|passage| passage.document(true).into_owned()).unwrap_or_default()
+    };
     let passages = Passages { text: &text, right: found.right.as_deref() };
     let title = |key: &str, index: usize| match found.seconds.get(index) {
-        Some(seconds) => texts.with("ranking_title", &[("model", &texts.get(key)), ("milliseconds", &format!("{:.0}", seconds * 1e3))]),
+        Some(seconds) => texts
+            .with("ranking_title", &[("model", &texts.get(key)), ("milliseconds", &format!("{:.0}", seconds * 1e3))]),
         None => texts.get(key).to_string(),
     };
     let base = Ranking { title: title("base_model", 0), hits: &found.base };
@@ -47,7 +50,9 @@ fn question_box(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, act
             let can_search = ready && !state.question.trim().is_empty();
             let button = ui.add_enabled(can_search, primary_button(ui, texts.get("search")));
             let mut question = state.question.clone();
-            let field = egui::TextEdit::singleline(&mut question).hint_text(texts.get("question_hint")).desired_width(f32::INFINITY);
+            let field = egui::TextEdit::singleline(&mut question)
+                .hint_text(texts.get("question_hint"))
+                .desired_width(f32::INFINITY);
             let response = ui.add(field).accessible_name(texts.get("question"));
             let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             if response.changed() {
@@ -65,20 +70,26 @@ fn question_box(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, act
 
 /// The evaluation questions, whose right passages are known.
 fn pick(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
-    let combo = egui::ComboBox::from_id_salt("pick a question").selected_text(texts.get("question_pick")).show_ui(ui, |ui| {
-        let Some(questions) = &state.questions else {
-            return;
-        };
-        ui.set_min_width(crate::app::theme::size::EDITOR);
-        let height = ui.text_style_height(&egui::TextStyle::Body) + space::SMALL;
-        egui::ScrollArea::vertical().max_height(crate::app::theme::size::POPUP).show_rows(ui, height, questions.len(), |ui, range| {
-            for index in range {
-                if ui.selectable_label(false, &questions[index].text).clicked() {
-                    actions.push(Action::PickQuestion(index));
-                    ui.close();
-                }
-            }
+    let combo =
+        egui::ComboBox::from_id_salt("pick a question").selected_text(texts.get("question_pick")).show_ui(ui, |ui| {
+            let Some(questions) = &state.questions else {
+                return;
+            };
+            ui.set_min_width(crate::app::theme::size::EDITOR);
+            let height = ui.text_style_height(&egui::TextStyle::Body) + space::SMALL;
+            egui::ScrollArea::vertical().max_height(crate::app::theme::size::POPUP).show_rows(
+                ui,
+                height,
+                questions.len(),
+                |ui, range| {
+                    for index in range {
+                        if ui.selectable_label(false, &questions[index].text).clicked() {
+                            actions.push(Action::PickQuestion(index));
+                            ui.close();
+                        }
+                    }
+                },
+            );
         });
-    });
     combo.response.accessible_name(texts.get("question_pick"));
 }

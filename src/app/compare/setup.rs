@@ -20,6 +20,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, ac
             if let Some(told) = told(state, texts, which) {
                 ui.label(RichText::new(told).small().color(palette(ui).weak));
             }
+            ui.add_space(space::TINY);
         }
         if state.tuned.is_some() && ui.link(RichText::new(texts.get("tuned_none")).small()).clicked() {
             actions.push(Action::WithoutTuned);
@@ -32,8 +33,12 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, ac
 /// How much is in a file that was read.
 fn told(state: &State, texts: Texts, which: Which) -> Option<String> {
     match which {
-        Which::Corpus => state.corpus.as_ref().map(|corpus| texts.with("corpus_size", &[("passages", &corpus.passages().len())])),
-        Which::Questions => state.questions.as_ref().map(|questions| texts.with("questions_size", &[("questions", &questions.len())])),
+        Which::Corpus => {
+            state.corpus.as_ref().map(|corpus| texts.with("corpus_size", &[("passages", &corpus.passages().len())]))
+        }
+        Which::Questions => {
+            state.questions.as_ref().map(|questions| texts.with("questions_size", &[("questions", &questions.len())]))
+        }
         Which::Base | Which::Tuned => None,
     }
 }

@@ -206,7 +206,11 @@ impl State {
 
     /// The first thing that an evaluation still lacks. It works without a tuned model.
     pub fn missing(&self) -> Option<Which> {
-        let lacks = [(Which::Base, self.base.is_none()), (Which::Corpus, self.corpus.is_none()), (Which::Questions, self.questions.is_none())];
+        let lacks = [
+            (Which::Base, self.base.is_none()),
+            (Which::Corpus, self.corpus.is_none()),
+            (Which::Questions, self.questions.is_none()),
+        ];
         lacks.into_iter().find_map(|(which, lacks)| lacks.then_some(which))
     }
 
@@ -236,7 +240,8 @@ impl State {
 
     /// A search for the question in the box has begun in so many models.
     pub fn begin_search(&mut self, job: Job<SearchEvent>, models: usize) {
-        let known = self.questions.iter().flat_map(|questions| questions.iter()).find(|known| known.text == self.question);
+        let known =
+            self.questions.iter().flat_map(|questions| questions.iter()).find(|known| known.text == self.question);
         let right = known.map(|question| question.relevant.clone());
         self.finding = Some((Found { question: self.question.clone(), right, ..Found::default() }, models));
         self.search = Some(job);
@@ -290,8 +295,19 @@ impl Evaluating {
             ScoreMap::new(cols, values, &relevant).map(Arc::new)
         });
         let (base, tuned) = (maps.next().flatten(), maps.next().flatten());
-        let change = base.as_ref().zip(tuned.as_ref()).and_then(|(base, tuned)| ScoreMap::change(base, tuned)).map(Arc::new);
-        let measured = Metric::ALL.into_iter().flat_map(|metric| comparison.rows.iter().filter(move |row| row.metric == metric)).copied().collect();
-        Evaluation { measured, questions: self.questions, corpus: self.corpus, method: self.method, maps: [base, tuned, change] }
+        let change =
+            base.as_ref().zip(tuned.as_ref()).and_then(|(base, tuned)| ScoreMap::change(base, tuned)).map(Arc::new);
+        let measured = Metric::ALL
+            .into_iter()
+            .flat_map(|metric| comparison.rows.iter().filter(move |row| row.metric == metric))
+            .copied()
+            .collect();
+        Evaluation {
+            measured,
+            questions: self.questions,
+            corpus: self.corpus,
+            method: self.method,
+            maps: [base, tuned, change],
+        }
     }
 }

@@ -16,7 +16,9 @@ use crate::app::widgets::{Severity, notice};
 pub fn list(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     let colours = palette(ui);
     let lines = &state.lines().bad;
-    ui.label(RichText::new(texts.with("bad_lines", &[("number", &lines.len())])).text_style(section()).color(colours.error));
+    ui.label(
+        RichText::new(texts.with("bad_lines", &[("number", &lines.len())])).text_style(section()).color(colours.error),
+    );
     ui.label(RichText::new(texts.get("bad_lines_help")).small().color(colours.weak));
     ui.add_space(space::TINY);
     let table = TableBuilder::new(ui)
@@ -48,7 +50,11 @@ pub fn list(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
 }
 
 fn reason(texts: Texts, bad: &BadLine) -> String {
-    bad.problems.iter().map(|problem| fault_texts::fault(texts, &problem.fault)).collect::<Vec<_>>().join(texts.get("and"))
+    bad.problems
+        .iter()
+        .map(|problem| fault_texts::fault(texts, &problem.fault))
+        .collect::<Vec<_>>()
+        .join(texts.get("and"))
 }
 
 /// The chosen line as it stands in the file, to be repaired.
@@ -60,7 +66,8 @@ pub fn editor(ui: &mut egui::Ui, state: &State, texts: Texts, bad: &BadLine, act
     egui::ScrollArea::vertical().id_salt(bad.id).auto_shrink(false).show(ui, |ui| {
         text_field(ui, state, bad.id, Field::RawLine, &bad.text, texts.get("raw_line"), actions);
         ui.horizontal(|ui| {
-            let changed = state.draft.as_ref().is_some_and(|draft| draft.field == Field::RawLine && draft.text != bad.text);
+            let changed =
+                state.draft.as_ref().is_some_and(|draft| draft.field == Field::RawLine && draft.text != bad.text);
             let button = primary_button(ui, texts.get("raw_line_repair"));
             if ui.add_enabled(changed, button).clicked() {
                 actions.push(Action::RepairLine);

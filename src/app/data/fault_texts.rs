@@ -18,7 +18,9 @@ pub fn fault(texts: Texts, fault: &Fault) -> String {
     if texts.language() == Language::English {
         return fault.to_string();
     }
-    let kind = |kind: &str| texts.find(&format!("kind_{}", kind.replace(' ', "_"))).map_or_else(|| kind.to_string(), str::to_string);
+    let kind = |kind: &str| {
+        texts.find(&format!("kind_{}", kind.replace(' ', "_"))).map_or_else(|| kind.to_string(), str::to_string)
+    };
     let field = |field: &Field| match field.item {
         None => texts.with("field", &[("key", &field.key)]),
         Some(item) => texts.with("field_item", &[("key", &field.key), ("item", &(item + 1))]),
@@ -29,12 +31,18 @@ pub fn fault(texts: Texts, fault: &Fault) -> String {
         Fault::NotJson(cause) => with(&[("cause", cause)]),
         Fault::NotAnObject { found } => with(&[("found", &kind(found))]),
         Fault::DuplicateKey(key) => with(&[("key", key)]),
-        Fault::Missing(at) | Fault::Empty(at) | Fault::EmptyNegative(at) | Fault::ControlCharacter(at) => with(&[("field", &field(at))]),
+        Fault::Missing(at) | Fault::Empty(at) | Fault::EmptyNegative(at) | Fault::ControlCharacter(at) => {
+            with(&[("field", &field(at))])
+        }
         Fault::WrongType { field: at, wanted, found } | Fault::Ignored { field: at, wanted, found } => {
             with(&[("field", &field(at)), ("wanted", &kind(wanted)), ("found", &kind(found))])
         }
-        Fault::WrongLength { field: at, wanted, found } => with(&[("field", &field(at)), ("wanted", wanted), ("found", found)]),
-        Fault::NegativeIsPositive { negative, positive } => with(&[("negative", &field(negative)), ("positive", &field(positive))]),
+        Fault::WrongLength { field: at, wanted, found } => {
+            with(&[("field", &field(at)), ("wanted", wanted), ("found", found)])
+        }
+        Fault::NegativeIsPositive { negative, positive } => {
+            with(&[("negative", &field(negative)), ("positive", &field(positive))])
+        }
         Fault::RepeatedId { id, first_line } => with(&[("id", id), ("line", first_line)]),
     }
 }

@@ -57,16 +57,23 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
     let mut actions = Vec::new();
     commit_after_a_pause(ui, state, &mut actions);
     let width = size::EDITOR.min(ui.available_width() / 2.0).max(size::EDITOR_MIN);
-    egui::Panel::right("chosen row").frame(theme::panel(ui)).default_size(width).min_size(size::EDITOR_MIN).show(ui, |ui| {
-        chosen(ui, state, texts, &mut actions);
-    });
+    egui::Panel::right("chosen row").frame(theme::panel(ui)).default_size(width).min_size(size::EDITOR_MIN).show(
+        ui,
+        |ui| {
+            chosen(ui, state, texts, &mut actions);
+        },
+    );
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
         tools::show(ui, state, texts, recent, &mut actions);
         if !state.lines().bad.is_empty() {
-            egui::Panel::bottom("bad lines").frame(egui::Frame::new()).resizable(true).default_size(size::BAD_LINES).show(ui, |ui| {
-                ui.add_space(space::SMALL);
-                bad_lines::list(ui, state, texts, &mut actions);
-            });
+            egui::Panel::bottom("bad lines")
+                .frame(egui::Frame::new())
+                .resizable(true)
+                .default_size(size::BAD_LINES)
+                .show(ui, |ui| {
+                    ui.add_space(space::SMALL);
+                    bad_lines::list(ui, state, texts, &mut actions);
+                });
         }
         egui::CentralPanel::no_frame().show(ui, |ui| {
             if state.is_open() {

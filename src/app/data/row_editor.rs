@@ -7,7 +7,7 @@ use super::fault_texts;
 use super::lines::RowLine;
 use super::{Action, State};
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, primary_button, section, space};
+use crate::app::theme::{palette, primary_button, section, small_button, space};
 use crate::app::widgets::{Severity, notice};
 use crate::dataset::{LineId, Side};
 
@@ -72,11 +72,11 @@ fn list(ui: &mut egui::Ui, state: &State, texts: Texts, row: &RowLine, side: Sid
         ui.horizontal(|ui| {
             ui.label(RichText::new(&name).small().color(palette(ui).weak));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let delete = ui.small_button(texts.get("delete"));
+                let delete = small_button(ui, texts.get("delete"));
                 if delete.accessible_name(texts.with("delete_what", &[("what", &name)])).clicked() {
                     actions.push(Action::RemovePassage(side, index));
                 }
-                let moving = ui.small_button(texts.get(go));
+                let moving = small_button(ui, texts.get(go));
                 if moving.accessible_name(format!("{}: {name}", texts.get(go))).clicked() {
                     actions.push(Action::MovePassage(side, index));
                 }
@@ -91,11 +91,22 @@ fn list(ui: &mut egui::Ui, state: &State, texts: Texts, row: &RowLine, side: Sid
 }
 
 /// A field that shows its draft while there is one.
-pub fn text_field(ui: &mut egui::Ui, state: &State, line: LineId, field: Field, text: &str, name: &str, actions: &mut Vec<Action>) {
+pub fn text_field(
+    ui: &mut egui::Ui,
+    state: &State,
+    line: LineId,
+    field: Field,
+    text: &str,
+    name: &str,
+    actions: &mut Vec<Action>,
+) {
     let draft = state.draft.as_ref().filter(|draft| draft.field == field);
     let mut shown = draft.map_or_else(|| text.to_string(), |draft| draft.text.clone());
     let rows = if field == Field::Query { 1 } else { 2 };
-    let edit = egui::TextEdit::multiline(&mut shown).id(Id::unique((line, field))).desired_width(f32::INFINITY).desired_rows(rows);
+    let edit = egui::TextEdit::multiline(&mut shown)
+        .id(Id::unique((line, field)))
+        .desired_width(f32::INFINITY)
+        .desired_rows(rows);
     let response = ui.add(edit).accessible_name(name);
     if state.focus_draft && matches!(field, Field::NewPassage(_)) {
         response.request_focus();

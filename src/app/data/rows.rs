@@ -66,7 +66,8 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
 fn mark(ui: &mut egui::Ui, texts: Texts, row: &RowLine) {
     let colours = palette(ui);
     if let Some(warning) = row.warnings.first() {
-        ui.label(RichText::new("!").strong().color(colours.warning)).on_hover_text(fault_texts::problem(texts, warning));
+        ui.label(RichText::new("!").strong().color(colours.warning))
+            .on_hover_text(fault_texts::problem(texts, warning));
     }
     if row.is_edited {
         ui.label(RichText::new("●").small().color(colours.accent)).on_hover_text(texts.get("edited"));

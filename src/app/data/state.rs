@@ -220,7 +220,10 @@ impl State {
         result
     }
 
-    fn step(&mut self, step: impl FnOnce(&mut Dataset) -> Result<Option<LineId>, DatasetError>) -> Result<(), DatasetError> {
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut Dataset) -> Result<Option<LineId>, DatasetError>,
+    ) -> Result<(), DatasetError> {
         let Some(dataset) = self.dataset.as_mut().filter(|_| !self.is_opening) else {
             return Ok(());
         };
@@ -272,7 +275,9 @@ impl State {
     fn find_visible(&mut self) {
         let wanted = self.filter.trim().to_lowercase();
         let holds = |text: &String| text.to_lowercase().contains(&wanted);
-        let fits = |row: &Row| wanted.is_empty() || holds(&row.query) || row.pos.iter().any(holds) || row.neg.iter().any(holds);
+        let fits = |row: &Row| {
+            wanted.is_empty() || holds(&row.query) || row.pos.iter().any(holds) || row.neg.iter().any(holds)
+        };
         self.visible = (0..self.lines.rows.len()).filter(|place| fits(&self.lines.rows[*place].row)).collect();
     }
 }
@@ -297,7 +302,10 @@ mod tests {
     fn rows_and_bad_lines_are_told_apart_with_their_lines() {
         let state = state();
         assert_eq!(state.lines.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(state.lines.bad.iter().map(|bad| (bad.line, bad.text.as_str())).collect::<Vec<_>>(), [(2, "{broken")]);
+        assert_eq!(
+            state.lines.bad.iter().map(|bad| (bad.line, bad.text.as_str())).collect::<Vec<_>>(),
+            [(2, "{broken")]
+        );
         assert_eq!(state.selected, Some(Selected::Line(state.lines.rows[0].id)));
     }
 
@@ -330,7 +338,10 @@ mod tests {
     fn a_negative_goes_to_the_positives_and_back() {
         let mut state = state();
         state.move_passage(Side::Negative, 0).unwrap();
-        assert_eq!((row(&state, 0).pos.clone(), row(&state, 0).neg.clone()), (vec!["a".into(), "b".into()], vec!["c".to_string()]));
+        assert_eq!(
+            (row(&state, 0).pos.clone(), row(&state, 0).neg.clone()),
+            (vec!["a".into(), "b".into()], vec!["c".to_string()])
+        );
         state.move_passage(Side::Positive, 1).unwrap();
         assert_eq!(row(&state, 0).neg, ["c", "b"]);
     }

@@ -30,7 +30,10 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
         recent_files(ui, texts, recent, actions);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let mut filter = state.filter().to_string();
-            let field = egui::TextEdit::singleline(&mut filter).hint_text(texts.get("filter")).align(egui::Align2::LEFT_CENTER).desired_width(f32::INFINITY);
+            let field = egui::TextEdit::singleline(&mut filter)
+                .hint_text(texts.get("filter"))
+                .align(egui::Align2::LEFT_CENTER)
+                .desired_width(f32::INFINITY);
             if ui.add(field).accessible_name(texts.get("filter")).changed() {
                 actions.push(Action::Filter(filter));
             }

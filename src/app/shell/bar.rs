@@ -66,7 +66,11 @@ fn language_menu(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
 
 fn theme_menu(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action>) {
     let texts = around.texts;
-    let choices = [(ThemePreference::System, "theme_system"), (ThemePreference::Light, "theme_light"), (ThemePreference::Dark, "theme_dark")];
+    let choices = [
+        (ThemePreference::System, "theme_system"),
+        (ThemePreference::Light, "theme_light"),
+        (ThemePreference::Dark, "theme_dark"),
+    ];
     let menu = ui.menu_button(texts.get("theme"), |ui| {
         for (theme, key) in choices {
             if ui.selectable_label(around.theme == theme, texts.get(key)).clicked() {

@@ -51,7 +51,9 @@ impl Messages {
                     if button.accessible_name(texts.get("put_away")).clicked() {
                         put_away = Some(index);
                     }
-                    ui.with_layout(Layout::top_down_justified(Align::Min), |ui| notice(ui, message.severity, &message.text));
+                    ui.with_layout(Layout::top_down_justified(Align::Min), |ui| {
+                        notice(ui, message.severity, &message.text)
+                    });
                 });
             }
         });

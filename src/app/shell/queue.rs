@@ -5,7 +5,7 @@ use eframe::egui::{self, RichText};
 use super::Action;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, progress_bar, size};
+use crate::app::theme::{palette, progress_bar, size, small_button};
 use crate::jobs::JobHandle;
 
 pub fn show(ui: &mut egui::Ui, texts: Texts, jobs: &[JobHandle], actions: &mut Vec<Action>) {
@@ -21,7 +21,9 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, jobs: &[JobHandle], actions: &mut V
     });
     menu.response.on_hover_text(texts.get("jobs_help"));
     let bar = progress_bar(ui, first.progress().fraction()).desired_width(size::PROGRESS);
-    ui.add(bar).on_hover_text(job_texts::progress(texts, &first.progress())).accessible_name(job_texts::title(texts, first.title()));
+    ui.add(bar)
+        .on_hover_text(job_texts::progress(texts, &first.progress()))
+        .accessible_name(job_texts::title(texts, first.title()));
 }
 
 fn entry(ui: &mut egui::Ui, texts: Texts, index: usize, job: &JobHandle, actions: &mut Vec<Action>) {
@@ -31,7 +33,7 @@ fn entry(ui: &mut egui::Ui, texts: Texts, index: usize, job: &JobHandle, actions
     ui.horizontal(|ui| {
         ui.label(&title);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let button = ui.small_button(texts.get("cancel"));
+            let button = small_button(ui, texts.get("cancel"));
             if button.accessible_name(texts.with("cancel_job", &[("job", &title)])).clicked() {
                 actions.push(Action::CancelJob(index));
             }
@@ -39,7 +41,8 @@ fn entry(ui: &mut egui::Ui, texts: Texts, index: usize, job: &JobHandle, actions
     });
     let bar = progress_bar(ui, progress.fraction());
     ui.add(bar).accessible_name(title.as_str());
-    let mut words = format!("{} · {}", texts.get(job_texts::status_key(&job.status())), job_texts::progress(texts, &progress));
+    let mut words =
+        format!("{} · {}", texts.get(job_texts::status_key(&job.status())), job_texts::progress(texts, &progress));
     if let Some(left) = progress.left {
         words = format!("{words} · {}", job_texts::time(texts, left));
     }

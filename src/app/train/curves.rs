@@ -126,7 +126,16 @@ mod tests {
 
     fn report(step: usize, total: f64, sparse: Option<f64>) -> StepReport {
         let loss = LossParts { total, dense: total, sparse, ..Default::default() };
-        StepReport { step, steps: 100_000, epoch: 0.0, loss, learning_rate: 1e-5, grad_norm: 1.0, tokens: 10, seconds: 1.0 }
+        StepReport {
+            step,
+            steps: 100_000,
+            epoch: 0.0,
+            loss,
+            learning_rate: 1e-5,
+            grad_norm: 1.0,
+            tokens: 10,
+            seconds: 1.0,
+        }
     }
 
     #[test]

@@ -22,10 +22,20 @@ const FIRST: &[&str] = &[
 ];
 
 /// Options that have a place of their own in the window, or that the window decides.
-const ELSEWHERE: &[&str] = &["model_name_or_path", "train_data", "fp16", "bf16", "output_dir", "overwrite_output_dir", "cache_dir", "cache_path"];
+const ELSEWHERE: &[&str] = &[
+    "model_name_or_path",
+    "train_data",
+    "fp16",
+    "bf16",
+    "output_dir",
+    "overwrite_output_dir",
+    "cache_dir",
+    "cache_path",
+];
 
 /// The groups of the folded options, in order.
-const FOLDED: [Group; 7] = [Group::Model, Group::Data, Group::Loss, Group::Optimisation, Group::Memory, Group::Output, Group::Weldbench];
+const FOLDED: [Group; 7] =
+    [Group::Model, Group::Data, Group::Loss, Group::Optimisation, Group::Memory, Group::Output, Group::Weldbench];
 
 /// The numbers that a run computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +77,14 @@ pub fn first() -> impl Iterator<Item = &'static OptionInfo> {
 
 /// The folded options of each group that has some.
 pub fn folded() -> impl Iterator<Item = (Group, Vec<&'static OptionInfo>)> {
-    let of = |group| OPTIONS.iter().filter(|option| option.group == group && !FIRST.contains(&option.name) && !ELSEWHERE.contains(&option.name)).collect();
+    let of = |group| {
+        OPTIONS
+            .iter()
+            .filter(|option| {
+                option.group == group && !FIRST.contains(&option.name) && !ELSEWHERE.contains(&option.name)
+            })
+            .collect()
+    };
     FOLDED.into_iter().map(move |group| (group, of(group))).filter(|(_, options): &(_, Vec<_>)| !options.is_empty())
 }
 
@@ -147,7 +164,11 @@ mod tests {
 
     #[test]
     fn every_option_stands_in_the_form_once() {
-        let mut shown: Vec<_> = first().chain(folded().flat_map(|(_, options)| options)).map(|option| option.name).chain(ELSEWHERE.iter().copied()).collect();
+        let mut shown: Vec<_> = first()
+            .chain(folded().flat_map(|(_, options)| options))
+            .map(|option| option.name)
+            .chain(ELSEWHERE.iter().copied())
+            .collect();
         shown.sort_unstable();
         let mut all: Vec<_> = OPTIONS.iter().map(|option| option.name).collect();
         all.sort_unstable();

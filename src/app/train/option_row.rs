@@ -9,7 +9,13 @@ use crate::app::theme::{palette, size};
 use crate::training::OptionInfo;
 
 /// Shows an option and returns what was done to it.
-pub fn show(ui: &mut egui::Ui, texts: Texts, form: &Form, option: &'static OptionInfo, problem: Option<&Problem>) -> Option<Action> {
+pub fn show(
+    ui: &mut egui::Ui,
+    texts: Texts,
+    form: &Form,
+    option: &'static OptionInfo,
+    problem: Option<&Problem>,
+) -> Option<Action> {
     let name = option.name;
     let label = texts.get(&format!("option_{name}"));
     let help = format!("{}\n{name}", help(texts, option));
@@ -25,7 +31,10 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, form: &Form, option: &'static Optio
             action = choice(ui, texts, option, label, &text).map(|chosen| Action::SetOption(name, chosen));
         } else {
             let mut typed = text;
-            let field = egui::TextEdit::singleline(&mut typed).align(egui::Align2::LEFT_CENTER).desired_width(size::FIELD).hint_text(hint(texts, form, name));
+            let field = egui::TextEdit::singleline(&mut typed)
+                .align(egui::Align2::LEFT_CENTER)
+                .desired_width(size::FIELD)
+                .hint_text(hint(texts, form, name));
             let response = ui.add(field).accessible_name(label).on_hover_text(&help);
             if response.changed() {
                 action = Some(Action::SetOption(name, typed));
@@ -65,7 +74,8 @@ pub fn problem_text(texts: Texts, name: &str, problem: &Problem) -> String {
 
 fn choice(ui: &mut egui::Ui, texts: Texts, option: &OptionInfo, label: &str, chosen: &str) -> Option<String> {
     let mut picked = None;
-    let name = |value: &str| if value.is_empty() { texts.get("option_of_the_model").to_string() } else { value.to_string() };
+    let name =
+        |value: &str| if value.is_empty() { texts.get("option_of_the_model").to_string() } else { value.to_string() };
     // Only the pooling may be left to the model.
     let empty: &[&str] = if option.name == "sentence_pooling_method" { &[""] } else { &[] };
     let combo = egui::ComboBox::from_id_salt(option.name).selected_text(name(chosen)).show_ui(ui, |ui| {

@@ -14,15 +14,21 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, curves: &Curves) {
     let height = ((ui.available_height() - 2.0 * heading - space::SMALL) / 2.0).max(heading * 4.0);
 
     title(ui, texts.get("plot_loss"));
-    let mut losses = vec![
-        (&curves.total, colours.series[0].gamma_multiply(0.35)),
-        (&curves.smoothed, colours.series[0]),
-    ];
-    losses.extend(curves.parts.iter().zip(colours.series.iter().skip(1).cycle()).map(|(curve, colour)| (curve, *colour)));
+    let mut losses =
+        vec![(&curves.total, colours.series[0].gamma_multiply(0.35)), (&curves.smoothed, colours.series[0])];
+    losses
+        .extend(curves.parts.iter().zip(colours.series.iter().skip(1).cycle()).map(|(curve, colour)| (curve, *colour)));
     plot(ui, texts, "plot_loss", height, &losses, true);
     ui.columns(2, |columns| {
         title(&mut columns[0], texts.get("plot_learning_rate"));
-        plot(&mut columns[0], texts, "plot_learning_rate", height, &[(&curves.learning_rate, colours.series[2])], false);
+        plot(
+            &mut columns[0],
+            texts,
+            "plot_learning_rate",
+            height,
+            &[(&curves.learning_rate, colours.series[2])],
+            false,
+        );
         title(&mut columns[1], texts.get("plot_grad_norm"));
         plot(&mut columns[1], texts, "plot_grad_norm", height, &[(&curves.grad_norm, colours.series[3])], false);
     });
@@ -32,7 +38,14 @@ fn title(ui: &mut egui::Ui, text: &str) {
     ui.label(egui::RichText::new(text).text_style(section()));
 }
 
-fn plot(ui: &mut egui::Ui, texts: Texts, key: &'static str, height: f32, curves: &[(&Curve, egui::Color32)], legend: bool) {
+fn plot(
+    ui: &mut egui::Ui,
+    texts: Texts,
+    key: &'static str,
+    height: f32,
+    curves: &[(&Curve, egui::Color32)],
+    legend: bool,
+) {
     let step = texts.get("step");
     let mut plot = Plot::new(key)
         .height(height)
@@ -46,7 +59,9 @@ fn plot(ui: &mut egui::Ui, texts: Texts, key: &'static str, height: f32, curves:
         .grid_color(palette(ui).outline)
         .y_axis_formatter(|mark, _| compact(mark.value))
         .label_formatter(|hover| match hover {
-            HoverPosition::NearDataPoint { plot_name, position, .. } => Some(format!("{plot_name}\n{step} {:.0}\n{}", position.x, compact(position.y))),
+            HoverPosition::NearDataPoint { plot_name, position, .. } => {
+                Some(format!("{plot_name}\n{step} {:.0}\n{}", position.x, compact(position.y)))
+            }
             HoverPosition::Elsewhere { .. } => None,
         });
     if legend {
@@ -54,7 +69,9 @@ fn plot(ui: &mut egui::Ui, texts: Texts, key: &'static str, height: f32, curves:
     }
     let shown = plot.show(ui, |plot| {
         for (curve, colour) in curves {
-            plot.line(Line::new(texts.get(curve.name), PlotPoints::Borrowed(&curve.points)).color(*colour).width(line::PLOT));
+            plot.line(
+                Line::new(texts.get(curve.name), PlotPoints::Borrowed(&curve.points)).color(*colour).width(line::PLOT),
+            );
         }
     });
     shown.response.accessible_name(texts.get(key));

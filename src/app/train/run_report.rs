@@ -43,7 +43,8 @@ impl RunReport {
 
     /// Of the last steps; `None` before the first.
     pub fn tokens_per_second(&self) -> Option<f64> {
-        let (tokens, seconds) = self.recent.iter().fold((0, 0.0), |(tokens, seconds), step| (tokens + step.0, seconds + step.1));
+        let (tokens, seconds) =
+            self.recent.iter().fold((0, 0.0), |(tokens, seconds), step| (tokens + step.0, seconds + step.1));
         (seconds > 0.0).then(|| tokens as f64 / seconds)
     }
 }
@@ -55,7 +56,16 @@ mod tests {
 
     fn step(step: usize, tokens: usize, seconds: f64) -> TrainingEvent {
         let loss = LossParts { total: 1.0, ..LossParts::default() };
-        TrainingEvent::Step(StepReport { step, steps: 50, epoch: 0.0, loss, learning_rate: 1e-5, grad_norm: 1.0, tokens, seconds })
+        TrainingEvent::Step(StepReport {
+            step,
+            steps: 50,
+            epoch: 0.0,
+            loss,
+            learning_rate: 1e-5,
+            grad_norm: 1.0,
+            tokens,
+            seconds,
+        })
     }
 
     #[test]

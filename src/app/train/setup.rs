@@ -43,10 +43,21 @@ fn problems(state: &State, around: &Surroundings<'_>) -> BTreeMap<String, Proble
     problems
 }
 
-fn inputs(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
+fn inputs(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
     let texts = around.texts;
     let model = &state.form.config.model_name_or_path;
-    if choose_path(ui, texts, texts.get("train_model"), Some(model.as_path()).filter(|path| !path.as_os_str().is_empty())) {
+    if choose_path(
+        ui,
+        texts,
+        texts.get("train_model"),
+        Some(model.as_path()).filter(|path| !path.as_os_str().is_empty()),
+    ) {
         actions.push(Action::ChooseModel);
     }
     option_row::show_problem(ui, texts, "model_name_or_path", problems.get("model_name_or_path"));
@@ -80,21 +91,31 @@ fn device(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action
     let colours = palette(ui);
     ui.label(RichText::new(texts.get("device")).small().color(colours.weak));
     let chosen = around.device.map_or_else(|| texts.get("device_looking").to_string(), |device| device.label());
-    let combo = egui::ComboBox::from_id_salt("device").selected_text(chosen).width(ui.available_width()).truncate().show_ui(ui, |ui| {
-        for device in around.devices {
-            let selected = around.device.is_some_and(|chosen| chosen.choice == device.choice);
-            if ui.selectable_label(selected, device.label()).clicked() {
-                actions.push(Action::SetDevice(device.choice));
+    let combo = egui::ComboBox::from_id_salt("device")
+        .selected_text(chosen)
+        .width(ui.available_width())
+        .truncate()
+        .show_ui(ui, |ui| {
+            for device in around.devices {
+                let selected = around.device.is_some_and(|chosen| chosen.choice == device.choice);
+                if ui.selectable_label(selected, device.label()).clicked() {
+                    actions.push(Action::SetDevice(device.choice));
+                }
             }
-        }
-    });
+        });
     combo.response.accessible_name(texts.get("device"));
     if around.device.is_some_and(|device| device.kind == DeviceKind::SoftwareGpu) {
         ui.label(RichText::new(texts.get("device_software")).small().color(colours.warning));
     }
 }
 
-fn precision(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
+fn precision(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
     let texts = around.texts;
     let chosen = Precision::of(&state.form.config);
     option_row::row(ui, texts.get("precision"), texts.get("precision_help"), |ui| {
@@ -108,13 +129,20 @@ fn precision(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, proble
     option_row::show_problem(ui, texts, "bf16", problems.get("bf16"));
 }
 
-fn folded(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
+fn folded(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
     let texts = around.texts;
     ui.add_space(space::SMALL);
     for (group, options) in form::folded() {
         let wrong = options.iter().any(|option| problems.contains_key(option.name));
         let title = texts.get(form::group_key(group));
-        let title = if wrong { RichText::new(format!("× {title}")).color(palette(ui).error) } else { RichText::new(title) };
+        let title =
+            if wrong { RichText::new(format!("× {title}")).color(palette(ui).error) } else { RichText::new(title) };
         egui::CollapsingHeader::new(title).id_salt(form::group_key(group)).show_unindented(ui, |ui| {
             for option in options {
                 actions.extend(option_row::show(ui, texts, &state.form, option, problems.get(option.name)));
@@ -123,7 +151,13 @@ fn folded(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems:
     }
 }
 
-fn start(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: &BTreeMap<String, Problem>, actions: &mut Vec<Action>) {
+fn start(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
     let texts = around.texts;
     let running = state.run.as_ref().is_some_and(|run| !run.job.status().is_over());
     let ready = problems.is_empty() && around.device.is_some() && !running;
@@ -133,7 +167,13 @@ fn start(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, problems: 
     } else if around.device.is_none() {
         texts.get("device_looking").to_string()
     } else {
-        let told = problems.iter().map(|(name, problem)| format!("{}: {}", texts.find(&format!("option_{name}")).unwrap_or(name), option_row::problem_text(texts, name, problem)));
+        let told = problems.iter().map(|(name, problem)| {
+            format!(
+                "{}: {}",
+                texts.find(&format!("option_{name}")).unwrap_or(name),
+                option_row::problem_text(texts, name, problem)
+            )
+        });
         told.collect::<Vec<_>>().join("\n")
     };
     let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(ready, button));

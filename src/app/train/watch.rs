@@ -5,7 +5,7 @@ use eframe::egui::{self, RichText};
 use super::{Action, Run, State, plots};
 use crate::app::job_texts;
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, progress_bar, section, space};
+use crate::app::theme::{palette, progress_bar, section, small_button, space};
 use crate::app::widgets::{Severity, empty, notice};
 use crate::jobs::Status;
 
@@ -86,7 +86,10 @@ fn numbers(ui: &mut egui::Ui, run: &Run, texts: Texts) {
         shown.push(("time_left", job_texts::time(texts, left)));
     }
     if let Some(plan) = &report.plan {
-        let share = texts.with("train_parameters", &[("trained", &millions(plan.trainable_parameters)), ("all", &millions(plan.parameters))]);
+        let share = texts.with(
+            "train_parameters",
+            &[("trained", &millions(plan.trainable_parameters)), ("all", &millions(plan.parameters))],
+        );
         shown.push(("parameters", share));
     }
     let weak = palette(ui).weak;
@@ -111,7 +114,7 @@ fn earlier(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
     for run in &state.earlier {
         ui.horizontal(|ui| {
             ui.label(&run.name).on_hover_text(run.model.display().to_string());
-            let button = ui.small_button(texts.get("train_compare"));
+            let button = small_button(ui, texts.get("train_compare"));
             if button.accessible_name(texts.with("train_compare_run", &[("run", &run.name)])).clicked() {
                 actions.push(Action::Compare(run.model.clone()));
             }

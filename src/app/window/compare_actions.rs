@@ -79,7 +79,9 @@ impl Window {
     }
 
     fn search(&mut self) {
-        let (Some(device), Some(base), Some(corpus)) = (self.devices.chosen().cloned(), self.compare.base.clone(), self.compare.corpus.clone()) else {
+        let (Some(device), Some(base), Some(corpus)) =
+            (self.devices.chosen().cloned(), self.compare.base.clone(), self.compare.corpus.clone())
+        else {
             return;
         };
         if let Some(earlier) = &self.compare.search {
@@ -117,7 +119,10 @@ impl Window {
         match done {
             Ok(Ok(material)) => {
                 if material.left_out > 0 {
-                    self.messages.say(Severity::Warning, self.texts.with("questions_left_out", &[("number", &material.left_out)]));
+                    self.messages.say(
+                        Severity::Warning,
+                        self.texts.with("questions_left_out", &[("number", &material.left_out)]),
+                    );
                 }
                 self.compare.corpus = Some(material.corpus);
                 self.compare.questions = material.questions;

@@ -106,7 +106,10 @@ impl Window {
         self.messages.forget_information();
         self.data.is_opening = true;
         let journals = self.workspace.journals();
-        self.opening = Some((path.clone(), Background::start(&self.context, move || data_files::open(&path, &journals, left_behind))));
+        self.opening = Some((
+            path.clone(),
+            Background::start(&self.context, move || data_files::open(&path, &journals, left_behind)),
+        ));
     }
 
     pub(super) fn drain_opening(&mut self) {
@@ -132,7 +135,11 @@ impl Window {
                 let question = Question {
                     title: self.texts.get("recover_title").into(),
                     text: self.texts.with("recover_text", &[("file", &file), ("edits", &edits)]),
-                    answers: vec![("answer_recover", Answer::Recover), ("answer_discard", Answer::Discard), ("answer_cancel", Answer::Cancel)],
+                    answers: vec![
+                        ("answer_recover", Answer::Recover),
+                        ("answer_discard", Answer::Discard),
+                        ("answer_cancel", Answer::Cancel),
+                    ],
                 };
                 self.question = Some((question, Pending::LeftBehind(path)));
             }
@@ -149,7 +156,8 @@ impl Window {
             return;
         }
         if let Some(dataset) = self.data.lend() {
-            self.saving = Some((Background::start(&self.context, move || data_files::save(dataset, to, overwrite)), then));
+            self.saving =
+                Some((Background::start(&self.context, move || data_files::save(dataset, to, overwrite)), then));
         }
     }
 

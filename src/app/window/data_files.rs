@@ -43,7 +43,10 @@ pub fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Ope
                     line: recovered.edits + 2,
                     reason: format!("{} lines cannot be read", recovered.lost),
                 });
-                return Ok(Opened::Open { dataset: Box::new(recovered.dataset), warning: warning.map(|warning| warning.to_string()) });
+                return Ok(Opened::Open {
+                    dataset: Box::new(recovered.dataset),
+                    warning: warning.map(|warning| warning.to_string()),
+                });
             }
         }
     }
@@ -68,10 +71,13 @@ pub fn save(mut dataset: Dataset, to: Option<PathBuf>, overwrite: bool) -> Saved
 /// its old journal, so it is the content that tells.
 fn journal_of(path: &Path, journals: &Path) -> Option<(PathBuf, usize)> {
     let entries = std::fs::read_dir(journals).ok()?;
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|journal| journal.extension().is_some_and(|end| end == "jsonl")).find_map(|journal| {
-        let pending = pending_journal(&journal).ok()??;
-        (pending.file == path).then_some((journal, pending.edits))
-    })
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|journal| journal.extension().is_some_and(|end| end == "jsonl"))
+        .find_map(|journal| {
+            let pending = pending_journal(&journal).ok()??;
+            (pending.file == path).then_some((journal, pending.edits))
+        })
 }
 
 /// A journal for a file, with a name that none has.
@@ -89,7 +95,9 @@ mod tests {
     const FILE: &str = "{\"query\": \"a\", \"pos\": [\"b\"]}\n";
 
     fn edited(path: &Path, journals: &Path) -> Dataset {
-        let Opened::Open { mut dataset, warning: None } = open(path, journals, LeftBehind::Ask).unwrap() else { panic!("not opened") };
+        let Opened::Open { mut dataset, warning: None } = open(path, journals, LeftBehind::Ask).unwrap() else {
+            panic!("not opened")
+        };
         let line = dataset.lines()[0].id();
         dataset.apply(Edit::SetQuery { line, query: "edited".into() }).unwrap();
         *dataset
@@ -102,10 +110,14 @@ mod tests {
         std::fs::write(&path, FILE).unwrap();
         drop(edited(&path, folder.path()));
         assert!(matches!(open(&path, folder.path(), LeftBehind::Ask).unwrap(), Opened::Pending { edits: 1, .. }));
-        let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Recover).unwrap() else { panic!("not opened") };
+        let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Recover).unwrap() else {
+            panic!("not opened")
+        };
         assert_eq!(dataset.rows().next().unwrap().1.query, "edited");
         drop(dataset);
-        let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Discard).unwrap() else { panic!("not opened") };
+        let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Discard).unwrap() else {
+            panic!("not opened")
+        };
         assert_eq!(dataset.rows().next().unwrap().1.query, "a");
         drop(dataset);
         assert!(matches!(open(&path, folder.path(), LeftBehind::Ask).unwrap(), Opened::Open { .. }));

@@ -1,6 +1,5 @@
 //! What the bar, the keyboard, dropped files and questions ask for.
 
-
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers, ViewportCommand};
 
 use super::data_files::LeftBehind;
@@ -130,7 +129,11 @@ impl Window {
         Question {
             title: self.texts.get("unsaved_title").into(),
             text: self.texts.with("unsaved_text", &[("file", &file)]),
-            answers: vec![("answer_save", Answer::Save), ("answer_discard", Answer::Discard), ("answer_cancel", Answer::Cancel)],
+            answers: vec![
+                ("answer_save", Answer::Save),
+                ("answer_discard", Answer::Discard),
+                ("answer_cancel", Answer::Cancel),
+            ],
         }
     }
 

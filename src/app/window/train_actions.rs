@@ -114,7 +114,8 @@ impl Window {
         self.listing = Some(Background::start(&self.context, move || {
             let (runs, problems) = runs.list().unwrap_or_else(|problem| (Vec::new(), vec![problem]));
             problems.iter().for_each(|problem| log::warn!("{problem}"));
-            let done = runs.into_iter().filter(|run| run.record().state == RunState::Done && run.model_folder().is_dir());
+            let done =
+                runs.into_iter().filter(|run| run.record().state == RunState::Done && run.model_folder().is_dir());
             let named = done.map(|run| EarlierRun {
                 name: run.folder().file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 model: run.model_folder(),
