@@ -6,7 +6,7 @@ struct View {
     // Cell at the top left corner and cells across the whole area (x passages, y questions).
     origin: vec2f,
     extent: vec2f,
-    // Passages and questions in `scores`.
+    // Passages and questions.
     cells: vec2u,
     // Cell under the pointer; beyond `cells` if there is none.
     hovered: vec2u,
@@ -23,10 +23,10 @@ struct View {
 }
 
 @group(0) @binding(0) var<uniform> view: View;
-// Row by row, one row a question.
-@group(0) @binding(1) var<storage, read> scores: array<f32>;
-// One bit a cell: whether the passage answers the question.
-@group(0) @binding(2) var<storage, read> right: array<u32>;
+// Question after question, folded into rows of the texture's width.
+@group(0) @binding(1) var scores: texture_2d<f32>;
+// In the same order: 1 if the passage answers the question.
+@group(0) @binding(2) var right: texture_2d<u32>;
 
 struct Corner {
     @builtin(position) position: vec4f,
@@ -40,9 +40,11 @@ fn area(@builtin(vertex_index) index: u32) -> Corner {
     return Corner(vec4f(place.x * 2.0 - 1.0, 1.0 - place.y * 2.0, 0.0, 1.0), place);
 }
 
-fn is_right(cell: vec2u) -> bool {
+// Where a cell lies in the textures.
+fn texel(cell: vec2u) -> vec2u {
     let index = cell.y * view.cells.x + cell.x;
-    return (right[index >> 5u] >> (index & 31u) & 1u) == 1u;
+    let width = textureDimensions(scores).x;
+    return vec2u(index % width, index / width);
 }
 
 // Viridis by Smith and van der Walt, as a polynomial; even in lightness, so it survives grey printing.
@@ -89,13 +91,13 @@ fn colour(corner: Corner) -> @location(0) vec4f {
     for (var y = 0u; y < count.y; y++) {
         for (var x = 0u; x < count.x; x++) {
             let cell = min(start + vec2u(x, y) * stride, view.cells - 1u);
-            let here = scores[cell.y * view.cells.x + cell.x];
+            let here = textureLoad(scores, texel(cell), 0).r;
             let weight = select(here - view.range.x, abs(here - middle), view.diverging == 1u);
             if (weight > told) {
                 told = weight;
                 score = here;
             }
-            any_right = any_right || is_right(cell);
+            any_right = any_right || textureLoad(right, texel(cell), 0).r == 1u;
         }
     }
     let t = saturate((score - view.range.x) / max(view.range.y - view.range.x, 1e-9));

@@ -92,3 +92,106 @@ impl Texts {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+    use crate::training::OPTIONS;
+
+    /// Keys that are put together from a name that the library gives.
+    const MADE: [&str; 8] = ["option_", "help_", "problem_", "fault_", "advice_", "kind_", "stage_", "unit_"];
+    /// Of these the library itself has the English text.
+    const CHINESE_ONLY: [&str; 5] = ["help_", "problem_", "fault_", "advice_", "kind_"];
+
+    fn keys(file: &str) -> BTreeSet<String> {
+        read(file).into_keys().collect()
+    }
+
+    fn begins(key: &str, prefixes: &[&str]) -> bool {
+        key != "problem_at" && prefixes.iter().any(|prefix| key.starts_with(prefix))
+    }
+
+    /// The window's code, without its tests.
+    fn sources() -> String {
+        fn collect(folder: &Path, all: &mut String) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    collect(&path, all);
+                } else {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    all.push_str(text.split("#[cfg(test)]").next().unwrap_or_default());
+                }
+            }
+        }
+        let mut all = String::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app"), &mut all);
+        all
+    }
+
+    #[test]
+    fn both_languages_have_the_same_keys() {
+        let chinese: BTreeSet<_> = keys(CHINESE).into_iter().filter(|key| !begins(key, &CHINESE_ONLY)).collect();
+        assert_eq!(chinese, keys(ENGLISH));
+        assert!(!chinese.is_empty());
+    }
+
+    #[test]
+    fn both_languages_fill_in_the_same_names() {
+        let names = |text: &str| -> BTreeSet<String> {
+            text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_string())).collect()
+        };
+        let (chinese, english) = (read(CHINESE), read(ENGLISH));
+        for (key, text) in &english {
+            assert_eq!(names(text), names(&chinese[key]), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_key_that_the_code_names_is_there() {
+        let all = keys(ENGLISH);
+        let sources = sources();
+        for call in ["texts.get(", "texts.with("] {
+            for rest in sources.split(call).skip(1) {
+                if let Some((key, _)) = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
+                    && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                {
+                    assert!(all.contains(key), "`{key}` is no text");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_is_used() {
+        let sources = sources();
+        for key in keys(ENGLISH).into_iter().filter(|key| !begins(key, &MADE) && !key.starts_with("job_")) {
+            assert!(sources.contains(&format!("\"{key}\"")), "nothing says `{key}`");
+        }
+    }
+
+    #[test]
+    fn every_option_has_a_name_and_help_in_chinese() {
+        for option in OPTIONS {
+            for language in Language::ALL {
+                assert!(Texts::new(language).find(&format!("option_{}", option.name)).is_some(), "{}", option.name);
+            }
+            assert!(Texts::new(Language::Chinese).find(&format!("help_{}", option.name)).is_some(), "{}", option.name);
+        }
+    }
+
+    #[test]
+    fn a_locale_chooses_its_language() {
+        assert_eq!(Language::of_locale("zh_CN.UTF-8"), Some(Language::Chinese));
+        assert_eq!(Language::of_locale("en"), Some(Language::English));
+        assert_eq!(Language::of_locale("de_DE"), None);
+    }
+
+    #[test]
+    fn names_are_filled_in() {
+        assert_eq!(Texts::new(Language::English).with("rows_shown", &[("shown", &3), ("rows", &7)]), "3 of 7 rows");
+    }
+}

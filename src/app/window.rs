@@ -40,7 +40,8 @@ pub struct Window {
     workspace: Workspace,
     settings: Settings,
     settings_changed: bool,
-    has_painter: bool,
+    /// Cells that the score map may have.
+    most_cells: usize,
     may_close: bool,
     /// Whether the runs on the disk are known yet.
     knows_runs: bool,
@@ -72,9 +73,7 @@ impl Window {
     pub fn new(creation: &eframe::CreationContext<'_>, setup: Setup) -> Self {
         let context = creation.egui_ctx.clone();
         theme::install(&context);
-        if let Some(state) = &creation.wgpu_render_state {
-            compare::install_painter(state);
-        }
+        let most_cells = creation.wgpu_render_state.as_ref().map_or(0, compare::install_painter);
         let (settings, warning) = Settings::load(&setup.workspace.settings_file());
         let language = setup.language.or(Language::of_locale(&settings.language)).unwrap_or_else(Language::of_system);
         let theme = setup.theme.unwrap_or_else(|| setup::theme(&settings));
@@ -94,7 +93,7 @@ impl Window {
             workspace: setup.workspace,
             settings,
             settings_changed: false,
-            has_painter: creation.wgpu_render_state.is_some(),
+            most_cells,
             may_close: false,
             knows_runs: false,
             dialog: None,
@@ -142,7 +141,7 @@ impl Window {
                 let around = compare::Surroundings {
                     texts: self.texts,
                     has_device: self.devices.chosen().is_some(),
-                    has_painter: self.has_painter,
+                    most_cells: self.most_cells,
                 };
                 let actions = compare::show(ui, &self.compare, around);
                 actions.into_iter().for_each(|action| self.apply_compare(action));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, ThemePreference};
+use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, SnapshotOptions};
 use tempfile::TempDir;
 use weldbench::app::texts::Language;
@@ -92,6 +93,7 @@ impl Bench {
     pub fn picture(&mut self, name: &str) {
         self.harness.remove_cursor();
         self.harness.run_steps(8);
+        assert!(self.harness.query_by_label("…").is_none(), "a text is missing");
         let options =
             SnapshotOptions::new().threshold(1.0).max_failed_pixels(60).output_path(repository("tests/snapshots"));
         self.harness.snapshot_options(name, &options);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 use eframe::egui;
-use eframe::egui_wgpu::wgpu::util::DeviceExt as _;
 use eframe::egui_wgpu::{self, RenderState, wgpu};
 
 use super::score_map::{MapView, ScoreMap};
@@ -25,9 +24,13 @@ struct Uniform {
     unused: u32,
 }
 
+/// Wide enough for the shader's view of any number of cells that fit.
+const MOST_TEXELS_IN_A_ROW: u32 = 4096;
+
 /// The pipeline, and the map that lies on the graphics card.
 struct Resources {
     pipeline: wgpu::RenderPipeline,
+    layout: wgpu::BindGroupLayout,
     linear_target: bool,
     uploaded: Option<Uploaded>,
 }
@@ -38,15 +41,22 @@ struct Uploaded {
     group: wgpu::BindGroup,
 }
 
-/// Makes the pipeline ready. Without it [`show`] must not be called.
-pub fn install(state: &RenderState) {
-    let module = state.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+/// Makes the pipeline ready, and says how many cells a map may have.
+pub fn install(state: &RenderState) -> usize {
+    let device = &state.device;
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some("heat map"),
         source: wgpu::ShaderSource::Wgsl(include_str!("../../../shaders/heat_map.wgsl").into()),
     });
-    let pipeline = state.device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+    let layout = layout(device);
+    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some("heat map"),
-        layout: None,
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        label: Some("heat map"),
+        layout: Some(&pipeline_layout),
         vertex: wgpu::VertexState {
             module: &module,
             entry_point: Some("area"),
@@ -66,7 +76,40 @@ pub fn install(state: &RenderState) {
         cache: None,
     });
     let linear_target = state.target_format.is_srgb();
-    state.renderer.write().callback_resources.insert(Resources { pipeline, linear_target, uploaded: None });
+    state.renderer.write().callback_resources.insert(Resources { pipeline, layout, linear_target, uploaded: None });
+    (row_width(device) * device.limits().max_texture_dimension_2d) as usize
+}
+
+fn layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+    let texture = |sample_type| wgpu::BindingType::Texture {
+        sample_type,
+        view_dimension: wgpu::TextureViewDimension::D2,
+        multisampled: false,
+    };
+    let uniform = wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    };
+    let bindings = [
+        uniform,
+        texture(wgpu::TextureSampleType::Float { filterable: false }),
+        texture(wgpu::TextureSampleType::Uint),
+    ];
+    let entries = bindings.into_iter().zip(0..).map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::FRAGMENT,
+        ty,
+        count: None,
+    });
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("heat map"),
+        entries: &entries.collect::<Vec<_>>(),
+    })
+}
+
+fn row_width(device: &wgpu::Device) -> u32 {
+    device.limits().max_texture_dimension_2d.min(MOST_TEXELS_IN_A_ROW)
 }
 
 /// Paints the map into `area`.
@@ -104,7 +147,7 @@ impl egui_wgpu::CallbackTrait for Paint {
             return Vec::new();
         };
         if !resources.uploaded.as_ref().is_some_and(|uploaded| Arc::ptr_eq(&uploaded.map, &self.map)) {
-            resources.uploaded = Some(upload(device, &resources.pipeline, &self.map));
+            resources.uploaded = Some(upload(device, queue, &resources.layout, &self.map));
         }
         if let Some(uploaded) = &resources.uploaded {
             let uniform = self.uniform(screen.pixels_per_point, resources.linear_target);
@@ -151,31 +194,56 @@ impl Paint {
     }
 }
 
-fn upload(device: &wgpu::Device, pipeline: &wgpu::RenderPipeline, map: &Arc<ScoreMap>) -> Uploaded {
-    let storage = |label, contents: &[u8]| {
-        device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some(label),
-            contents,
-            usage: wgpu::BufferUsages::STORAGE,
-        })
-    };
-    let scores = storage("heat map scores", bytemuck::cast_slice(map.scores()));
-    let right = storage("heat map right passages", bytemuck::cast_slice(map.right_bits()));
+fn upload(device: &wgpu::Device, queue: &wgpu::Queue, layout: &wgpu::BindGroupLayout, map: &Arc<ScoreMap>) -> Uploaded {
+    let scores = texture(device, queue, wgpu::TextureFormat::R32Float, map.scores());
+    let right = texture(device, queue, wgpu::TextureFormat::R8Uint, map.right());
     let uniform = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("heat map view"),
         size: size_of::<Uniform>() as u64,
         usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     });
-    let entries = [&uniform, &scores, &right]
-        .iter()
-        .zip(0..)
-        .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-        .collect::<Vec<_>>();
+    let resources = [
+        uniform.as_entire_binding(),
+        wgpu::BindingResource::TextureView(&scores),
+        wgpu::BindingResource::TextureView(&right),
+    ];
+    let entries = resources.into_iter().zip(0..).map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource });
     let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some("heat map"),
-        layout: &pipeline.get_bind_group_layout(0),
-        entries: &entries,
+        layout,
+        entries: &entries.collect::<Vec<_>>(),
     });
     Uploaded { map: map.clone(), uniform, group }
+}
+
+/// One texel a cell, folded into rows; the last row is filled up.
+fn texture<T: Pod>(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    format: wgpu::TextureFormat,
+    cells: &[T],
+) -> wgpu::TextureView {
+    let width = row_width(device);
+    let rows = cells.len().div_ceil(width as usize);
+    let mut texels = cells.to_vec();
+    texels.resize(rows * width as usize, T::zeroed());
+    let size = wgpu::Extent3d { width, height: rows as u32, depth_or_array_layers: 1 };
+    let texture = device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("heat map"),
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    let rows = wgpu::TexelCopyBufferLayout {
+        offset: 0,
+        bytes_per_row: Some(width * size_of::<T>() as u32),
+        rows_per_image: None,
+    };
+    queue.write_texture(texture.as_image_copy(), bytemuck::cast_slice(&texels), rows, size);
+    texture.create_view(&wgpu::TextureViewDescriptor::default())
 }

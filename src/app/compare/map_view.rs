@@ -7,7 +7,7 @@ use crate::app::texts::Texts;
 use crate::app::theme::{palette, space};
 use crate::app::widgets::empty;
 
-pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_painter: bool, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, most_cells: usize, actions: &mut Vec<Action>) {
     let Some(result) = &state.result else {
         empty(ui, texts.get("map_nothing_yet"));
         return;
@@ -21,14 +21,14 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_painter: bool, a
             }
         }
     });
-    let Some(map) = result.map(state.map_kind) else {
-        empty(ui, texts.get("map_too_large"));
-        return;
-    };
-    if !has_painter {
+    if most_cells == 0 {
         empty(ui, texts.get("map_no_painter"));
         return;
     }
+    let Some(map) = result.map(state.map_kind).filter(|map| map.scores().len() <= most_cells) else {
+        empty(ui, texts.get("map_too_large"));
+        return;
+    };
     egui::Panel::bottom("map cell")
         .frame(egui::Frame::new())
         .exact_size(ui.text_style_height(&egui::TextStyle::Body) * 5.0)

@@ -47,8 +47,8 @@ pub enum Action {
 pub struct Surroundings {
     pub texts: Texts,
     pub has_device: bool,
-    /// Whether the window draws with wgpu, and so can draw the score map.
-    pub has_painter: bool,
+    /// Cells that a score map may have; 0 where the window is not drawn by wgpu.
+    pub most_cells: usize,
 }
 
 /// Draws the bench.
@@ -77,7 +77,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
                 around.has_device && state.base.is_some() && state.corpus.is_some(),
                 &mut actions,
             ),
-            View::Map => map_view::show(ui, state, texts, around.has_painter, &mut actions),
+            View::Map => map_view::show(ui, state, texts, around.most_cells, &mut actions),
         }
     });
     actions

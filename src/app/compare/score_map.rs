@@ -6,7 +6,7 @@ pub struct ScoreMap {
     questions: usize,
     passages: usize,
     scores: Vec<f32>,
-    right: Vec<u32>,
+    right: Vec<u8>,
     range: (f32, f32),
     is_change: bool,
 }
@@ -33,11 +33,10 @@ impl ScoreMap {
         if scores.is_empty() || scores.len() != questions * passages {
             return None;
         }
-        let mut right = vec![0_u32; scores.len().div_ceil(32)];
+        let mut right = vec![0_u8; scores.len()];
         for (question, answers) in relevant.iter().enumerate() {
             for &passage in answers.iter().filter(|passage| **passage < passages) {
-                let cell = question * passages + passage;
-                right[cell / 32] |= 1 << (cell % 32);
+                right[question * passages + passage] = 1;
             }
         }
         let finite = scores.iter().copied().filter(|score| score.is_finite());
@@ -55,8 +54,8 @@ impl ScoreMap {
         &self.scores
     }
 
-    /// One bit a cell, in the order of the scores.
-    pub fn right_bits(&self) -> &[u32] {
+    /// 1 where the passage is right, in the order of the scores.
+    pub fn right(&self) -> &[u8] {
         &self.right
     }
 
@@ -76,7 +75,7 @@ impl ScoreMap {
             return None;
         }
         let cell = question * self.passages + passage;
-        Some((self.scores[cell], self.right[cell / 32] >> (cell % 32) & 1 == 1))
+        Some((self.scores[cell], self.right[cell] == 1))
     }
 }
 

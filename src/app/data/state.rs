@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::draft::{Draft, Field};
 use super::lines::{BadLine, Lines, RowLine};
 use crate::dataset::{Dataset, DatasetError, Edit, LineId, Row, Side};
@@ -278,7 +280,8 @@ impl State {
         let fits = |row: &Row| {
             wanted.is_empty() || holds(&row.query) || row.pos.iter().any(holds) || row.neg.iter().any(holds)
         };
-        self.visible = (0..self.lines.rows.len()).filter(|place| fits(&self.lines.rows[*place].row)).collect();
+        let rows = &self.lines.rows;
+        self.visible = (0..rows.len()).into_par_iter().filter(|place| fits(&rows[*place].row)).collect();
     }
 }
 

@@ -85,12 +85,10 @@ fn compact(value: f64) -> String {
     } else if !(1e-3..1e5).contains(&size) {
         let text = format!("{value:.2e}");
         text.replace(".00e", "e").replace("0e", "e")
-    } else if size < 1.0 {
-        format!("{value:.3}")
-    } else if size < 100.0 {
-        format!("{value:.2}")
     } else {
-        format!("{value:.0}")
+        let decimals = if size < 1.0 { 3 } else { 2 };
+        let text = format!("{value:.decimals$}");
+        text.trim_end_matches('0').trim_end_matches('.').into()
     }
 }
 
@@ -100,7 +98,7 @@ mod tests {
 
     #[test]
     fn numbers_stay_short() {
-        let shown: Vec<_> = [0.0, 5e-5, 2.5e-6, 0.25, 3.14159, 123.4].map(compact).into();
-        assert_eq!(shown, ["0", "5e-5", "2.5e-6", "0.250", "3.14", "123"]);
+        let shown: Vec<_> = [0.0, 5e-5, 2.5e-6, 0.25, 2.345, 123.4].map(compact).into();
+        assert_eq!(shown, ["0", "5e-5", "2.5e-6", "0.25", "2.35", "123.4"]);
     }
 }

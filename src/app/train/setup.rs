@@ -61,6 +61,7 @@ fn inputs(
         actions.push(Action::ChooseModel);
     }
     option_row::show_problem(ui, texts, "model_name_or_path", problems.get("model_name_or_path"));
+    ui.add_space(space::TINY);
     match &state.data {
         DataChoice::OpenFile => {
             if choose_path(ui, texts, texts.get("train_data"), around.open_file) {
@@ -83,6 +84,7 @@ fn inputs(
         }
     }
     option_row::show_problem(ui, texts, "train_data", problems.get("train_data"));
+    ui.add_space(space::TINY);
     device(ui, around, actions);
 }
 

@@ -128,7 +128,7 @@ impl Window {
                 self.compare.questions = material.questions;
             }
             Ok(Err(error)) => self.messages.error(error.to_string()),
-            Err(broke_off) => self.messages.error(broke_off.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }
 }

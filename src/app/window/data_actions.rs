@@ -144,7 +144,7 @@ impl Window {
                 self.question = Some((question, Pending::LeftBehind(path)));
             }
             Ok(Err(error)) => self.messages.error(error.to_string()),
-            Err(broke_off) => self.messages.error(broke_off.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }
 
@@ -177,7 +177,7 @@ impl Window {
                     Err(error) => self.messages.error(error.to_string()),
                 }
             }
-            Err(broke_off) => self.messages.error(broke_off.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }
 

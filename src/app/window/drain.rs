@@ -8,6 +8,7 @@ use crate::app::background::Background;
 use crate::app::data;
 use crate::app::files::{Chosen, Purpose};
 use crate::app::train::DataChoice;
+use crate::app::widgets::Severity;
 
 impl Window {
     pub(super) fn drain(&mut self) {
@@ -32,11 +33,14 @@ impl Window {
         self.dialog = None;
         match done {
             Ok(chosen) => self.take_chosen(chosen),
-            Err(broke_off) => self.messages.error(broke_off.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }
 
-    fn take_chosen(&mut self, Chosen { purpose, paths }: Chosen) {
+    fn take_chosen(&mut self, Chosen { purpose, paths, no_dialog }: Chosen) {
+        if no_dialog {
+            self.messages.say(Severity::Warning, self.texts.get("dialog_none"));
+        }
         let Some(path) = paths.first().cloned() else {
             return;
         };

@@ -91,7 +91,7 @@ impl Window {
                 }
             }
             Ok(Err(failure)) => self.messages.error(failure.to_string()),
-            Err(broke_off) => self.messages.error(broke_off.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }
 
