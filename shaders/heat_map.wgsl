@@ -114,7 +114,7 @@ fn colour(corner: Corner) -> @location(0) vec4f {
             result = frame_colour;
         }
     } else if (any_right) {
-        result = mix(result, frame_colour, 0.65);
+        result = mix(result, frame_colour, 0.85);
     }
     if (all(vec2u(place) == view.hovered) && (!large || edge < 2.5)) {
         result = select(vec3f(0.0), vec3f(1.0), view.dark == 1u || view.diverging == 0u);

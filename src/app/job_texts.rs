@@ -36,12 +36,17 @@ pub fn title(texts: Texts, title: &str) -> String {
 
 /// What a job is doing and how far it is, such as `Encoding passages · 128 / 686 texts`.
 pub fn progress(texts: Texts, progress: &Progress) -> String {
-    let stage = texts.find(&key("stage", &progress.stage)).unwrap_or(&progress.stage);
+    let stage = stage(texts, &progress.stage);
     if progress.total == 0 {
         return stage.to_string();
     }
     let unit = texts.find(&key("unit", progress.unit)).unwrap_or(progress.unit);
     format!("{stage} · {} / {} {unit}", progress.done, progress.total)
+}
+
+/// What a job is at.
+pub fn stage(texts: Texts, stage: &str) -> &str {
+    texts.find(&key("stage", stage)).unwrap_or(stage)
 }
 
 fn key(kind: &str, words: &str) -> String {

@@ -3,7 +3,8 @@
 use eframe::egui::{self, Color32, Pos2, Rect, RichText, Shape, Stroke, epaint::CubicBezierShape};
 
 use crate::app::texts::Texts;
-use crate::app::theme::{self, Palette, palette, section, size, space};
+use crate::app::theme::{self, Palette, palette, section, size};
+use crate::dataset::Passage;
 use crate::retrieval::{Move, moves};
 
 /// One ranking.
@@ -15,7 +16,7 @@ pub struct Ranking<'a> {
 
 /// What the passages say, and which of them are right.
 pub struct Passages<'a> {
-    pub text: &'a dyn Fn(usize) -> String,
+    pub all: &'a [Passage],
     /// `None` if nobody has said which passages are right.
     pub right: Option<&'a [usize]>,
 }
@@ -61,45 +62,70 @@ fn list(
     ui.label(RichText::new(&ranking.title).text_style(section()));
     let hits = ranking.hits.iter().enumerate();
     hits.map(|(index, (passage, score))| {
-        let right = passages.right.is_some_and(|right| right.contains(passage));
-        let went = moves.get(index).copied().flatten();
-        card(ui, texts, index + 1, *score, right, went, &(passages.text)(*passage))
+        let card = Card {
+            rank: index + 1,
+            score: *score,
+            is_right: passages.right.is_some_and(|right| right.contains(passage)),
+            went: moves.get(index).copied().flatten(),
+        };
+        card.show(ui, texts, passages.all.get(*passage))
     })
     .collect()
 }
 
-fn card(ui: &mut egui::Ui, texts: Texts, rank: usize, score: f32, right: bool, went: Option<Move>, text: &str) -> Rect {
-    let colours = palette(ui);
-    let mut frame = theme::card(ui);
-    if right {
-        frame = frame.stroke(Stroke::new(theme::line::LINK, colours.better));
-    }
-    let shown = frame.show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(rank.to_string()).strong().monospace());
-            ui.label(RichText::new(format!("{score:.4}")).monospace().color(colours.weak))
-                .on_hover_text(texts.get("score"));
-            if right {
-                ui.label(RichText::new(format!("★ {}", texts.get("right_passage"))).small().color(colours.better));
-            }
-            if let Some(went) = went {
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    ui.label(RichText::new(move_text(texts, went)).small().color(colour(colours, went)));
-                });
-            }
+/// A passage at its rank.
+struct Card {
+    /// From 1.
+    rank: usize,
+    score: f32,
+    is_right: bool,
+    went: Option<Move>,
+}
+
+impl Card {
+    /// Draws the card and says where it stands. All cards are equally high.
+    fn show(&self, ui: &mut egui::Ui, texts: Texts, passage: Option<&Passage>) -> Rect {
+        let colours = palette(ui);
+        let mut frame = theme::card(ui);
+        if self.is_right {
+            frame = frame.stroke(Stroke::new(theme::line::LINK, colours.better));
+        }
+        let shown = frame.show(ui, |ui| {
+            self.head(ui, texts, passage.map_or("", |passage| &passage.title));
+            let text = passage.map_or("", |passage| &passage.text);
+            let font = egui::TextStyle::Body.resolve(ui.style());
+            let height = ui.text_style_height(&egui::TextStyle::Body) * size::HIT_LINES as f32;
+            let mut job = egui::text::LayoutJob::simple(text.to_string(), font, colours.text, ui.available_width());
+            job.wrap.max_rows = size::HIT_LINES;
+            let top = ui.cursor().top();
+            ui.add(egui::Label::new(job).show_tooltip_when_elided(false)).on_hover_text(text);
+            ui.add_space((top + height - ui.cursor().top()).max(0.0));
+            ui.take_available_width();
         });
-        ui.set_min_height(ui.text_style_height(&egui::TextStyle::Body) * (size::HIT_LINES as f32 + 1.0) + space::SMALL);
-        let mut job = egui::text::LayoutJob::simple(
-            text.to_string(),
-            egui::TextStyle::Body.resolve(ui.style()),
-            colours.text,
-            ui.available_width(),
-        );
-        job.wrap.max_rows = size::HIT_LINES;
-        ui.add(egui::Label::new(job).show_tooltip_when_elided(false)).on_hover_text(text);
-        ui.take_available_width();
-    });
-    shown.response.rect
+        shown.response.rect
+    }
+
+    /// Rank, score, title, and what became of the passage.
+    fn head(&self, ui: &mut egui::Ui, texts: Texts, title: &str) {
+        let colours = palette(ui);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(self.rank.to_string()).strong().monospace());
+            let score = RichText::new(format!("{:.4}", self.score)).monospace().color(colours.weak);
+            ui.label(score).on_hover_text(texts.get("score"));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if let Some(went) = self.went {
+                    ui.label(RichText::new(move_text(texts, went)).small().color(colour(colours, went)));
+                }
+                if self.is_right {
+                    let text = format!("★ {}", texts.get("right_passage"));
+                    ui.label(RichText::new(text).small().color(colours.better));
+                }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    ui.add(egui::Label::new(RichText::new(title).color(colours.weak)).truncate());
+                });
+            });
+        });
+    }
 }
 
 fn move_text(texts: Texts, went: Move) -> String {

@@ -29,10 +29,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions
         return;
     };
     ui.label(RichText::new(found.question.as_str()).strong());
-    let text = |passage: usize| {
-        corpus.passages().get(passage).map(|passage| passage.document(true).into_owned()).unwrap_or_default()
-    };
-    let passages = Passages { text: &text, right: found.right.as_deref() };
+    let passages = Passages { all: corpus.passages(), right: found.right.as_deref() };
     let title = |key: &str, index: usize| match found.seconds.get(index) {
         Some(seconds) => texts
             .with("ranking_title", &[("model", &texts.get(key)), ("milliseconds", &format!("{:.0}", seconds * 1e3))]),
@@ -52,6 +49,7 @@ fn question_box(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, act
             let mut question = state.question.clone();
             let field = egui::TextEdit::singleline(&mut question)
                 .hint_text(texts.get("question_hint"))
+                .align(egui::Align2::LEFT_CENTER)
                 .desired_width(f32::INFINITY);
             let response = ui.add(field).accessible_name(texts.get("question"));
             let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));

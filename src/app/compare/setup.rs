@@ -20,10 +20,13 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, ac
             if let Some(told) = told(state, texts, which) {
                 ui.label(RichText::new(told).small().color(palette(ui).weak));
             }
+            if which == Which::Tuned
+                && state.tuned.is_some()
+                && ui.link(RichText::new(texts.get("tuned_none")).small()).clicked()
+            {
+                actions.push(Action::WithoutTuned);
+            }
             ui.add_space(space::TINY);
-        }
-        if state.tuned.is_some() && ui.link(RichText::new(texts.get("tuned_none")).small()).clicked() {
-            actions.push(Action::WithoutTuned);
         }
         ui.add_space(space::MEDIUM);
         method(ui, state, texts, actions);

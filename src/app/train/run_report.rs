@@ -41,6 +41,11 @@ impl RunReport {
         }
     }
 
+    /// The part of all steps that is done, from 0 to 1.
+    pub fn fraction(&self) -> f32 {
+        self.last.as_ref().map_or(0.0, |last| last.step as f32 / last.steps.max(1) as f32)
+    }
+
     /// Of the last steps; `None` before the first.
     pub fn tokens_per_second(&self) -> Option<f64> {
         let (tokens, seconds) =

@@ -35,6 +35,11 @@ fn header(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>)
     let status = run.job.status();
     ui.horizontal(|ui| {
         ui.label(RichText::new(texts.get(job_texts::status_key(&status))).text_style(section()));
+        if status == Status::Running {
+            let progress = run.job.progress();
+            let stage = job_texts::stage(texts, &progress.stage);
+            ui.label(RichText::new(stage).color(palette(ui).weak));
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if status.is_over() {
                 if let (Status::Done, Some(folder)) = (&status, &run.report.saved)
@@ -63,7 +68,7 @@ fn header(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>)
         notice(ui, Severity::Information, &texts.with("train_saved", &[("folder", &folder.display())]));
     }
     numbers(ui, run, texts);
-    let bar = progress_bar(ui, run.job.progress().fraction());
+    let bar = progress_bar(ui, run.report.fraction());
     ui.add(bar).accessible_name(texts.get("train_progress"));
     ui.add_space(space::SMALL);
 }
