@@ -6,11 +6,7 @@ use weldbench::cli;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
-    let line = cli::read(std::env::args_os());
-    let result = match line.command {
-        Some(command) => command.run(),
-        None => cli::window(line.file),
-    };
+    let result = cli::read(std::env::args_os()).run();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {

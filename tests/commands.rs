@@ -144,6 +144,7 @@ fn mistakes_in_the_call_end_with_2_and_name_the_option() {
             "train_group_size",
         ),
         (vec!["train"], "model_name_or_path"),
+        (vec!["trian"], "`trian` is neither a file nor a command"),
         (vec!["eval", "--model", MODEL], "--corpus"),
         (vec!["eval", "--model", MODEL, "--corpus", CORPUS, "--questions", DATA, "--device", "toaster"], "toaster"),
         (vec!["search", "--model", MODEL, "--corpus", CORPUS, "--method", "guessing", "what"], "guessing"),

@@ -6,7 +6,7 @@ set -euo pipefail
 program=$(realpath "${1:?path of the program}")
 
 if [ -z "${WELDBENCH_INSIDE_XVFB:-}" ]; then
-    exec env WELDBENCH_INSIDE_XVFB=1 -u WAYLAND_DISPLAY xvfb-run -a -s "-screen 0 1440x900x24" "$0" "$@"
+    exec env -u WAYLAND_DISPLAY WELDBENCH_INSIDE_XVFB=1 xvfb-run -a -s "-screen 0 1440x900x24" "$0" "$@"
 fi
 
 home=$(mktemp -d)

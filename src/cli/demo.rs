@@ -51,7 +51,6 @@ impl Demo {
         let config = settings(model.clone(), data.join("train.jsonl"));
         let questions = Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?;
 
-        println!("Weldbench demo on {}\n", device.label());
         println!(
             "1. The starter model searches for the answers to {} questions among {} passages.\n   None of these questions is in the training data; their subjects are.\n",
             questions.questions.len(),
@@ -60,7 +59,10 @@ impl Demo {
         let before = compare(&questions, device.clone(), model.clone(), None, Method::Dense, &KS)?;
         println!("{before}");
 
-        println!("2. Fine-tuning, with settings for a short run:\n\n{}", told(&config));
+        println!("2. Fine-tuning on {}, with settings for a short run:\n\n{}", device.label(), told(&config));
+        if let Some(layers) = config.trainable_layers {
+            println!("   Only the top {layers} layers are trained, so that two processor cores are enough.\n");
+        }
         let tuned = train::train(config, self.device, false)?;
         println!();
 

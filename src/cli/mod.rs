@@ -17,9 +17,9 @@ mod table;
 mod train;
 mod train_options;
 mod validate;
+mod window;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -27,14 +27,14 @@ use crate::jobs::Failure;
 
 /// Turns a field's questions and answers into a better search model.
 ///
-/// Without a command the window opens, with FILE if one is given.
+/// Without a command the window opens, with the files and model folders that are given.
 #[derive(Debug, Parser)]
 #[command(name = "weldbench", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct CommandLine {
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// A JSONL file with questions, positives and negatives to open in the window.
-    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub window: window::Window,
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,24 +85,22 @@ impl Ending {
     }
 }
 
+impl CommandLine {
+    pub fn run(self) -> Result<(), Ending> {
+        match self.command {
+            Some(command) => command.run(),
+            None => self.window.run(),
+        }
+    }
+}
+
 /// Reads the words of a command line. Help, version and mistakes are shown, and end the program.
 pub fn read(words: impl IntoIterator<Item = OsString>) -> CommandLine {
     CommandLine::parse_from(words)
 }
 
-/// Opens the window, with a data file if one is given.
-pub fn window(file: Option<PathBuf>) -> Result<(), Ending> {
-    if cfg!(target_os = "linux") && ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| std::env::var_os(name).is_none()) {
-        return Err(Ending::Usage(
-            "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set).\n  what to do: `weldbench demo` walks the whole way without one; `weldbench --help` lists the commands".into(),
-        ));
-    }
-    let options = crate::app::StartOptions { paths: file.into_iter().collect(), ..Default::default() };
-    Ok(crate::app::run(options)?)
-}
-
 impl Command {
-    pub fn run(self) -> Result<(), Ending> {
+    fn run(self) -> Result<(), Ending> {
         match self {
             Self::Devices(command) => command.run(),
             Self::Validate(command) => command.run(),
@@ -116,9 +114,12 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use clap::CommandFactory;
 
     use super::*;
+    use crate::compute::DeviceChoice;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -126,9 +127,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_opens_the_window_with_it() {
-        let line = read(["weldbench", "my data.jsonl"].map(OsString::from));
-        assert_eq!(line.file, Some("my data.jsonl".into()));
+    fn files_open_the_window_with_them() {
+        let line = read(["weldbench", "my data.jsonl", "models/bge-m3", "--device", "cpu"].map(OsString::from));
+        assert_eq!(line.window.paths, ["my data.jsonl", "models/bge-m3"].map(PathBuf::from));
+        assert_eq!(line.window.device, DeviceChoice::Cpu);
         assert!(line.command.is_none());
     }
 }

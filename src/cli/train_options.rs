@@ -32,11 +32,14 @@ const IDLE: &[(&str, &str)] = &[
     ("trust_remote_code", "no code is ever taken from a model folder"),
 ];
 
-/// Options of the table that change nothing on one device, and why.
+/// Options of the table that change nothing here, and why.
 const IDLE_HERE: &[(&str, &str)] = &[
     ("negatives_cross_device", "there is one device, whose negatives are shared within each batch anyway"),
     ("cache_dir", "models are read where they lie"),
     ("cache_path", "prepared data is not kept"),
+    ("gradient_checkpointing", "what each layer computed is kept; the numbers are the same, the memory is more"),
+    ("sub_batch_size", "a micro-batch is computed at once; lower per_device_train_batch_size to save memory"),
+    ("save_steps", "the model is saved once, at the end"),
 ];
 
 impl TrainOptions {
@@ -181,6 +184,8 @@ mod tests {
             "negatives_cross_device",
             "cache_dir",
             "cache_path",
+            "gradient_checkpointing",
+            "save_steps",
         ];
         assert_eq!(remarks.len(), told.len());
         for name in told {

@@ -121,3 +121,104 @@ fn matrix(rankings: &[Vec<Hit>], passages: usize) -> Matrix {
     }
     Matrix { rows: rankings.len(), cols: passages, values }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::compute::{DeviceChoice, choose};
+    use crate::dataset::Dataset;
+    use crate::jobs::Status;
+    use crate::retrieval::{Metric, Weights};
+
+    const MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
+
+    /// The positives of the tiny model's rows as a corpus, and the rows' questions.
+    fn request(method: Method, cache: Option<&Path>) -> CompareRequest {
+        let rows = Dataset::open("tests/fixtures/flagembedding/data/weld_toy.jsonl").unwrap();
+        let lines = rows
+            .rows()
+            .flat_map(|(_, row)| row.pos.clone())
+            .map(|text| serde_json::json!({ "text": text }).to_string());
+        let corpus = Corpus::from_bytes(lines.collect::<Vec<_>>().join("\n").as_bytes());
+        let (questions, unknown) = Question::of_rows(rows.rows().map(|(_, row)| &**row), &corpus);
+        assert_eq!((questions.len(), unknown), (rows.rows().count(), 0));
+        CompareRequest {
+            device: choose(DeviceChoice::Cpu).unwrap(),
+            base: MODEL.into(),
+            tuned: Some(MODEL.into()),
+            corpus: Arc::new(corpus),
+            questions: Arc::new(questions),
+            method,
+            ks: vec![1, 3],
+            cache: cache.map(Path::to_path_buf),
+        }
+    }
+
+    fn run(jobs: &Jobs, request: CompareRequest) -> (Vec<Searched>, Comparison) {
+        let job = start(jobs, request);
+        assert_eq!(job.wait(), Status::Done);
+        let mut searched = Vec::new();
+        let mut compared = None;
+        for event in job.poll() {
+            match event {
+                CompareEvent::Searched(one) => searched.push(one),
+                CompareEvent::Compared(comparison) => compared = Some(comparison),
+            }
+        }
+        (searched, compared.unwrap())
+    }
+
+    #[test]
+    fn a_model_compared_with_itself_has_not_changed() {
+        for method in [Method::Dense, Method::Sparse, Method::Colbert, Method::Hybrid(Weights::default())] {
+            let (searched, comparison) = run(&Jobs::new(|| ()), request(method, None));
+            assert_eq!(searched[0].rankings, searched[1].rankings);
+            assert_eq!(comparison.rows.len(), 2 * Metric::ALL.len());
+            assert!(comparison.rows.iter().all(|row| row.change() == Some(0.0)));
+            let scores = searched[0].scores.as_ref().unwrap();
+            for (question, hits) in searched[0].rankings.iter().enumerate() {
+                assert_eq!(hits.len(), scores.cols.min(DEPTH));
+                assert!(hits.iter().all(|hit| scores.row(question)[hit.passage] == hit.score));
+                assert!(hits.is_sorted_by(|one, other| one.score >= other.score));
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_start_finds_the_same_from_the_disk_without_loading_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, _) = run(&Jobs::new(|| ()), request(Method::Dense, Some(folder.path())));
+        let jobs = Jobs::new(|| ());
+        let request = request(Method::Dense, Some(folder.path()));
+        let job = jobs.start(&request.device.clone(), "again".into(), move |room, context| {
+            work(room, context, &request)?;
+            assert!(!room.has_weights(Path::new(MODEL)), "the weights were loaded");
+            Ok(())
+        });
+        assert_eq!(job.wait(), Status::Done);
+        let again = job.poll().into_iter().find_map(|event| match event {
+            CompareEvent::Searched(one) => Some(one.rankings),
+            CompareEvent::Compared(_) => None,
+        });
+        assert_eq!(again.as_ref(), Some(&first[0].rankings));
+    }
+
+    #[test]
+    fn a_model_without_heads_is_refused_for_sparse_search_at_once() {
+        let jobs = Jobs::new(|| ());
+        let job = start(&jobs, CompareRequest { base: "assets/starter-model".into(), ..request(Method::Sparse, None) });
+        let Status::Failed(failure) = job.wait() else { panic!("{:?}", job.status()) };
+        assert!(failure.why.contains("starter-model") && failure.what_to_do.contains("dense"), "{failure}");
+    }
+
+    #[test]
+    fn a_comparison_can_be_cancelled() {
+        let jobs = Jobs::new(|| ());
+        let job = start(&jobs, request(Method::Dense, None));
+        job.cancel();
+        assert_eq!(job.wait(), Status::Cancelled);
+        assert!(!job.poll().iter().any(|event| matches!(event, CompareEvent::Compared(_))));
+    }
+}

@@ -96,6 +96,12 @@ impl Room {
         Ok(model)
     }
 
+    /// Whether a model's weights are loaded.
+    #[cfg(test)]
+    pub(super) fn has_weights(&self, path: &Path) -> bool {
+        self.models.iter().any(|kept| kept.path == path && kept.model.is_some())
+    }
+
     fn kept(&mut self, path: &Path) -> Result<&mut Kept, Failure> {
         let stamp = stamp(path);
         let known = self.models.iter().position(|kept| kept.path == path).map(|place| self.models.remove(place));

@@ -58,3 +58,43 @@ fn work(room: &mut Room, context: &JobContext<SearchEvent>, request: &SearchRequ
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compute::{DeviceChoice, choose};
+    use crate::jobs::Status;
+
+    const MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
+
+    fn ask(jobs: &Jobs, question: &str, method: Method, corpus: &Arc<Corpus>) -> Vec<SearchEvent> {
+        let request = SearchRequest {
+            device: choose(DeviceChoice::Cpu).unwrap(),
+            models: vec![MODEL.into(), MODEL.into()],
+            corpus: Arc::clone(corpus),
+            question: question.into(),
+            method,
+            k: 2,
+            cache: None,
+        };
+        let job = start(jobs, request);
+        assert_eq!(job.wait(), Status::Done);
+        job.poll()
+    }
+
+    #[test]
+    fn a_passage_finds_itself_with_every_method() {
+        let texts = ["气孔是气体留在焊缝里", "a crack in the heat-affected zone", "夹渣多在层间"];
+        let corpus = Arc::new(Corpus::from_bytes(texts.join("\n").as_bytes()));
+        let jobs = Jobs::new(|| ());
+        for method in [Method::Dense, Method::Colbert, Method::Hybrid(Default::default())] {
+            for (place, text) in texts.iter().enumerate() {
+                let lists = ask(&jobs, text, method, &corpus);
+                assert_eq!(lists.len(), 2);
+                for list in lists {
+                    assert_eq!((list.hits.len(), list.hits[0].passage), (2, place), "{text}");
+                }
+            }
+        }
+    }
+}

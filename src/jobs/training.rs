@@ -144,3 +144,99 @@ impl Drop for Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compute::{DeviceChoice, choose};
+    use crate::jobs::Status;
+    use crate::training::read_files;
+
+    fn request(runs: &Runs, change: impl FnOnce(&mut TrainingConfig)) -> Result<TrainRequest, Failure> {
+        let mut config = TrainingConfig {
+            model_name_or_path: "tests/fixtures/flagembedding/model_safetensors".into(),
+            train_data: vec!["tests/fixtures/flagembedding/data/weld_toy.jsonl".into()],
+            train_group_size: 3,
+            max_steps: Some(2),
+            ..TrainingConfig::default()
+        };
+        change(&mut config);
+        let (files, warnings) = read_files(&config.train_data)?;
+        assert!(warnings.is_empty(), "{warnings:?}");
+        TrainRequest::new(runs, config, choose(DeviceChoice::Cpu)?, files)
+    }
+
+    fn only_run(runs: &Runs) -> Run {
+        let (mut listed, problems) = runs.list().unwrap();
+        assert!(listed.len() == 1 && problems.is_empty(), "{problems:?}");
+        listed.remove(0)
+    }
+
+    #[test]
+    fn a_run_leaves_its_model_its_events_and_its_options() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::new(folder.path());
+        let jobs = Jobs::new(|| ());
+        let request = request(&runs, |_| ()).unwrap();
+        let output = request.output().to_path_buf();
+        let job = start(&jobs, request);
+        assert_eq!(job.wait(), Status::Done);
+        let run = only_run(&runs);
+        assert_eq!(run.record().state, RunState::Done);
+        assert_eq!(run.model_folder(), output);
+        assert!(output.join("model.safetensors").is_file());
+        let events = run.events::<TrainingEvent>().unwrap();
+        assert_eq!((events.events, events.unreadable), (job.poll(), 0));
+        let config: TrainingConfig = toml::from_str(&run.config().unwrap()).unwrap();
+        assert!(config.model_name_or_path.is_absolute() && config.train_data[0].is_absolute());
+        assert_eq!(config.max_steps, Some(2));
+    }
+
+    #[test]
+    fn cancelled_runs_say_so_whether_they_ran_or_waited() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first_runs, second_runs) = (Runs::new(folder.path().join("1")), Runs::new(folder.path().join("2")));
+        let jobs = Jobs::new(|| ());
+        let first = start(&jobs, request(&first_runs, |config| config.max_steps = Some(100_000)).unwrap());
+        let second = start(&jobs, request(&second_runs, |_| ()).unwrap());
+        while !matches!(first.next(), Some(TrainingEvent::Step(_))) {}
+        second.cancel();
+        first.cancel();
+        assert_eq!((first.wait(), second.wait()), (Status::Cancelled, Status::Cancelled));
+        // The worker has put the second away when it has done a third.
+        assert_eq!(
+            jobs.start::<()>(&choose(DeviceChoice::Cpu).unwrap(), "third".into(), |_, _| Ok(())).wait(),
+            Status::Done
+        );
+        for runs in [&first_runs, &second_runs] {
+            let run = only_run(runs);
+            assert_eq!(run.record().state, RunState::Cancelled);
+            assert!(!run.model_folder().exists());
+        }
+    }
+
+    #[test]
+    fn a_failed_run_keeps_its_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::new(folder.path());
+        let jobs = Jobs::new(|| ());
+        let job = start(&jobs, request(&runs, |config| config.model_name_or_path = "no/such/model".into()).unwrap());
+        let Status::Failed(failure) = job.wait() else { panic!("{:?}", job.status()) };
+        assert!(failure.why.contains("no/such/model"), "{failure}");
+        let run = only_run(&runs);
+        assert_eq!((run.record().state, &run.record().failure), (RunState::Failed, &Some(failure.to_string())));
+    }
+
+    #[test]
+    fn a_full_output_folder_is_refused_before_anything_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kept"), "").unwrap();
+        let runs = Runs::new(folder.path().join("runs"));
+        let output = Some(folder.path().to_path_buf());
+        let refused = request(&runs, |config| config.output_dir = output.clone()).err().unwrap();
+        assert!(refused.to_string().contains("overwrite_output_dir"), "{refused}");
+        let taken = request(&runs, |config| (config.output_dir, config.overwrite_output_dir) = (output, true)).unwrap();
+        assert_eq!(taken.output(), folder.path());
+        assert!(runs.list().unwrap().0.is_empty());
+    }
+}
