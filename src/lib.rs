@@ -11,8 +11,11 @@
 //! - [`jobs`]: long work away from the window: start, progress, cancel, fail.
 //! - [`app`]: the window. [`cli`]: the same work without one.
 
+pub mod app;
+pub mod cli;
 pub mod compute;
 pub mod dataset;
+pub mod jobs;
 pub mod model;
 pub mod retrieval;
 pub mod training;

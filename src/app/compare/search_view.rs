@@ -1,0 +1,93 @@
+//! One question, and what each model finds.
+
+use eframe::egui::{self, Key, RichText};
+
+use super::ranked_lists::{self, Passages, Ranking};
+use super::{Action, State};
+use crate::app::texts::Texts;
+use crate::app::theme::{palette, primary_button, space};
+use crate::app::widgets::empty;
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    pub question: String,
+    /// Passage number and score, the best first.
+    pub base: Vec<(usize, f32)>,
+    pub tuned: Option<Vec<(usize, f32)>>,
+    /// Seconds that each search took.
+    pub seconds: Vec<f64>,
+    /// Known where the question is one of the evaluation questions.
+    pub right: Option<Vec<usize>>,
+}
+
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions: &mut Vec<Action>) {
+    question_box(ui, state, texts, ready, actions);
+    ui.add_space(space::SMALL);
+    let (Some(found), Some(corpus)) = (&state.found, &state.corpus) else {
+        empty(ui, texts.get(if state.is_searching() { "searching" } else { "search_nothing_yet" }));
+        return;
+    };
+    ui.label(RichText::new(found.question.as_str()).strong());
+    let passages = Passages { all: corpus.passages(), right: found.right.as_deref() };
+    let title = |key: &str, index: usize| match found.seconds.get(index) {
+        Some(seconds) => texts
+            .with("ranking_title", &[("model", &texts.get(key)), ("milliseconds", &format!("{:.0}", seconds * 1e3))]),
+        None => texts.get(key).to_string(),
+    };
+    let base = Ranking { title: title("base_model", 0), hits: &found.base };
+    let tuned = found.tuned.as_deref().map(|hits| Ranking { title: title("tuned_model", 1), hits });
+    ranked_lists::show(ui, texts, &base, tuned.as_ref(), &passages);
+}
+
+fn question_box(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        pick(ui, state, texts, actions);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let can_search = ready && !state.question.trim().is_empty();
+            let button = ui.add_enabled(can_search, primary_button(ui, texts.get("search")));
+            let mut question = state.question.clone();
+            let field = egui::TextEdit::singleline(&mut question)
+                .hint_text(texts.get("question_hint"))
+                .align(egui::Align2::LEFT_CENTER)
+                .desired_width(f32::INFINITY);
+            let response = ui.add(field).accessible_name(texts.get("question"));
+            let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            if response.changed() {
+                actions.push(Action::SetQuestion(question));
+            }
+            if can_search && (button.clicked() || entered) {
+                actions.push(Action::Search);
+            }
+        });
+    });
+    if state.is_searching() && state.found.is_some() {
+        ui.label(RichText::new(texts.get("searching")).small().color(palette(ui).weak));
+    }
+}
+
+/// The evaluation questions, whose right passages are known.
+fn pick(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    let combo =
+        egui::ComboBox::from_id_salt("pick a question").selected_text(texts.get("question_pick")).show_ui(ui, |ui| {
+            let Some(questions) = &state.questions else {
+                return;
+            };
+            ui.set_min_width(crate::app::theme::size::EDITOR);
+            let height = ui.text_style_height(&egui::TextStyle::Body) + space::SMALL;
+            egui::ScrollArea::vertical().max_height(crate::app::theme::size::POPUP).show_rows(
+                ui,
+                height,
+                questions.len(),
+                |ui, range| {
+                    for index in range {
+                        if ui.selectable_label(false, &questions[index].text).clicked() {
+                            actions.push(Action::PickQuestion(index));
+                            ui.close();
+                        }
+                    }
+                },
+            );
+        });
+    combo.response.accessible_name(texts.get("question_pick"));
+}

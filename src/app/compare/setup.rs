@@ -1,0 +1,91 @@
+//! The left side: which models are compared, on what, and how.
+
+use eframe::egui::{self, RichText};
+
+use super::{Action, State, Which};
+use crate::app::texts::Texts;
+use crate::app::theme::{palette, primary_button, section, space};
+use crate::app::widgets::choose_path;
+
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, actions: &mut Vec<Action>) {
+    egui::Panel::bottom("compare start").frame(egui::Frame::new()).show_separator_line(false).show(ui, |ui| {
+        ui.add_space(space::SMALL);
+        evaluate(ui, state, texts, has_device, actions);
+    });
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        for which in Which::ALL {
+            if choose_path(ui, texts, texts.get(which.key()), state.path(which)) {
+                actions.push(Action::Choose(which));
+            }
+            if let Some(told) = told(state, texts, which) {
+                ui.label(RichText::new(told).small().color(palette(ui).weak));
+            }
+            if which == Which::Tuned
+                && state.tuned.is_some()
+                && ui.link(RichText::new(texts.get("tuned_none")).small()).clicked()
+            {
+                actions.push(Action::WithoutTuned);
+            }
+            ui.add_space(space::TINY);
+        }
+        ui.add_space(space::MEDIUM);
+        method(ui, state, texts, actions);
+    });
+}
+
+/// How much is in a file that was read.
+fn told(state: &State, texts: Texts, which: Which) -> Option<String> {
+    match which {
+        Which::Corpus => {
+            state.corpus.as_ref().map(|corpus| texts.with("corpus_size", &[("passages", &corpus.passages().len())]))
+        }
+        Which::Questions => {
+            state.questions.as_ref().map(|questions| texts.with("questions_size", &[("questions", &questions.len())]))
+        }
+        Which::Base | Which::Tuned => None,
+    }
+}
+
+fn method(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    ui.label(RichText::new(texts.get("method")).text_style(section()));
+    ui.horizontal_wrapped(|ui| {
+        for kind in super::MethodKind::ALL {
+            if ui.add(egui::Button::selectable(state.method == kind, texts.get(kind.key()))).clicked() {
+                actions.push(Action::SetMethod(kind));
+            }
+        }
+    });
+    if state.method == super::MethodKind::Hybrid {
+        let kinds = ["method_dense", "method_sparse", "method_colbert"];
+        for (index, key) in kinds.into_iter().enumerate() {
+            ui.horizontal(|ui| {
+                ui.label(texts.get(key));
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let mut weight = state.weights[index];
+                    let slider = egui::Slider::new(&mut weight, 0.0..=1.0).step_by(0.05).fixed_decimals(2);
+                    let name = texts.with("weight_of", &[("what", &texts.get(key))]);
+                    if ui.add(slider).accessible_name(name).changed() {
+                        actions.push(Action::SetWeight(index, weight));
+                    }
+                });
+            });
+        }
+    }
+    ui.label(RichText::new(texts.get(state.method.help_key())).small().color(palette(ui).weak));
+}
+
+fn evaluate(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, actions: &mut Vec<Action>) {
+    if state.is_evaluating() {
+        if ui.vertical_centered_justified(|ui| ui.button(texts.get("cancel"))).inner.clicked() {
+            actions.push(Action::Cancel);
+        }
+        return;
+    }
+    let missing = state.missing();
+    let button = primary_button(ui, texts.get("evaluate"));
+    let why_not = missing.map_or("device_looking", |which| which.missing_key());
+    let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(missing.is_none() && has_device, button));
+    if shown.inner.on_disabled_hover_text(texts.get(why_not)).clicked() {
+        actions.push(Action::Evaluate);
+    }
+}

@@ -1,0 +1,78 @@
+//! Dialogs that ask for files and folders. They wait on a thread of their own.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use eframe::egui;
+
+use super::background::Background;
+use super::texts::Texts;
+
+/// What a file or folder is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    OpenData,
+    SaveDataAs,
+    TrainModel,
+    TrainData,
+    BaseModel,
+    TunedModel,
+    Corpus,
+    Questions,
+}
+
+impl Purpose {
+    fn title(self) -> &'static str {
+        match self {
+            Self::OpenData => "dialog_open_data",
+            Self::SaveDataAs => "dialog_save_data",
+            Self::TrainModel => "dialog_train_model",
+            Self::TrainData => "dialog_train_data",
+            Self::BaseModel => "dialog_base_model",
+            Self::TunedModel => "dialog_tuned_model",
+            Self::Corpus => "dialog_corpus",
+            Self::Questions => "dialog_questions",
+        }
+    }
+}
+
+/// What was chosen; nothing if the dialog was left.
+pub struct Chosen {
+    pub purpose: Purpose,
+    pub paths: Vec<PathBuf>,
+    /// It was over before anybody could have answered: the system has no dialogs.
+    pub no_dialog: bool,
+}
+
+/// Opens a dialog that begins where `near` lies. It is made on the window's thread, as some systems want
+/// it, and waited for on another.
+pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option<&Path>) -> Background<Chosen> {
+    let mut dialog = rfd::AsyncFileDialog::new().set_title(texts.get(purpose.title()));
+    if let Some(folder) = near.and_then(|path| if path.is_dir() { Some(path) } else { path.parent() }) {
+        dialog = dialog.set_directory(folder);
+    }
+    if let (Purpose::SaveDataAs, Some(name)) = (purpose, near.and_then(Path::file_name)) {
+        dialog = dialog.set_file_name(name.to_string_lossy());
+    }
+    let jsonl = |dialog: rfd::AsyncFileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
+    let paths: Pin<Box<dyn Future<Output = Vec<PathBuf>> + Send>> = match purpose {
+        Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel => Box::pin(one(dialog.pick_folder())),
+        Purpose::SaveDataAs => Box::pin(one(jsonl(dialog).save_file())),
+        Purpose::OpenData | Purpose::Corpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
+        Purpose::TrainData => {
+            let files = jsonl(dialog).pick_files();
+            Box::pin(async { files.await.unwrap_or_default().into_iter().map(PathBuf::from).collect() })
+        }
+    };
+    Background::start(context, move || {
+        let asked = Instant::now();
+        let paths = pollster::block_on(paths);
+        let no_dialog = paths.is_empty() && asked.elapsed() < Duration::from_millis(300);
+        Chosen { purpose, paths, no_dialog }
+    })
+}
+
+async fn one(file: impl Future<Output = Option<rfd::FileHandle>>) -> Vec<PathBuf> {
+    file.await.into_iter().map(PathBuf::from).collect()
+}

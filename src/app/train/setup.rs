@@ -1,0 +1,185 @@
+//! The left side: what the next run is made of.
+
+use std::collections::BTreeMap;
+
+use eframe::egui::{self, RichText};
+
+use super::form::Problem;
+use super::{Action, DataChoice, Precision, State, Surroundings, form, option_row};
+use crate::app::theme::{palette, primary_button, section, space};
+use crate::app::widgets::choose_path;
+use crate::compute::DeviceKind;
+
+pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, actions: &mut Vec<Action>) {
+    let problems = problems(state, around);
+    egui::Panel::bottom("train start").frame(egui::Frame::new()).show_separator_line(false).show(ui, |ui| {
+        ui.add_space(space::SMALL);
+        start(ui, state, around, &problems, actions);
+    });
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        inputs(ui, state, around, &problems, actions);
+        ui.add_space(space::SMALL);
+        ui.label(RichText::new(around.texts.get("train_options")).text_style(section()));
+        for option in form::first() {
+            actions.extend(option_row::show(ui, around.texts, &state.form, option, problems.get(option.name)));
+        }
+        precision(ui, state, around, &problems, actions);
+        folded(ui, state, around, &problems, actions);
+    });
+}
+
+/// The form's problems, less those that the window takes care of when it starts a run.
+fn problems(state: &State, around: &Surroundings<'_>) -> BTreeMap<String, Problem> {
+    let mut problems = state.form.problems();
+    let has_data = match &state.data {
+        DataChoice::OpenFile => around.open_rows > 0,
+        DataChoice::Files(files) => !files.is_empty(),
+    };
+    if has_data {
+        problems.remove("train_data");
+    } else {
+        problems.insert("train_data".into(), Problem::NoData);
+    }
+    problems
+}
+
+fn inputs(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
+    let texts = around.texts;
+    let model = &state.form.config.model_name_or_path;
+    if choose_path(
+        ui,
+        texts,
+        texts.get("train_model"),
+        Some(model.as_path()).filter(|path| !path.as_os_str().is_empty()),
+    ) {
+        actions.push(Action::ChooseModel);
+    }
+    option_row::show_problem(ui, texts, "model_name_or_path", problems.get("model_name_or_path"));
+    ui.add_space(space::TINY);
+    match &state.data {
+        DataChoice::OpenFile => {
+            if choose_path(ui, texts, texts.get("train_data"), around.open_file) {
+                actions.push(Action::ChooseData);
+            }
+            let rows = texts.with("train_open_rows", &[("rows", &around.open_rows)]);
+            ui.label(RichText::new(rows).small().color(palette(ui).weak));
+        }
+        DataChoice::Files(files) => {
+            if choose_path(ui, texts, texts.get("train_data"), files.first().map(|path| path.as_path())) {
+                actions.push(Action::ChooseData);
+            }
+            ui.horizontal(|ui| {
+                let count = texts.with("train_files", &[("files", &files.len())]);
+                ui.label(RichText::new(count).small().color(palette(ui).weak));
+                if ui.link(RichText::new(texts.get("train_use_open_file")).small()).clicked() {
+                    actions.push(Action::UseOpenFile);
+                }
+            });
+        }
+    }
+    option_row::show_problem(ui, texts, "train_data", problems.get("train_data"));
+    ui.add_space(space::TINY);
+    device(ui, around, actions);
+}
+
+fn device(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action>) {
+    let texts = around.texts;
+    let colours = palette(ui);
+    ui.label(RichText::new(texts.get("device")).small().color(colours.weak));
+    let chosen = around.device.map_or_else(|| texts.get("device_looking").to_string(), |device| device.label());
+    let combo = egui::ComboBox::from_id_salt("device")
+        .selected_text(chosen)
+        .width(ui.available_width())
+        .truncate()
+        .show_ui(ui, |ui| {
+            for device in around.devices {
+                let selected = around.device.is_some_and(|chosen| chosen.choice == device.choice);
+                if ui.selectable_label(selected, device.label()).clicked() {
+                    actions.push(Action::SetDevice(device.choice));
+                }
+            }
+        });
+    combo.response.accessible_name(texts.get("device"));
+    if around.device.is_some_and(|device| device.kind == DeviceKind::SoftwareGpu) {
+        ui.label(RichText::new(texts.get("device_software")).small().color(colours.warning));
+    }
+}
+
+fn precision(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
+    let texts = around.texts;
+    let chosen = Precision::of(&state.form.config);
+    option_row::row(ui, texts.get("precision"), texts.get("precision_help"), |ui| {
+        // Laid out from the right.
+        for precision in Precision::ALL.into_iter().rev() {
+            if ui.add(egui::Button::selectable(chosen == precision, precision.name())).clicked() {
+                actions.push(Action::SetPrecision(precision));
+            }
+        }
+    });
+    option_row::show_problem(ui, texts, "bf16", problems.get("bf16"));
+}
+
+fn folded(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
+    let texts = around.texts;
+    ui.add_space(space::SMALL);
+    for (group, options) in form::folded() {
+        let wrong = options.iter().any(|option| problems.contains_key(option.name));
+        let title = texts.get(form::group_key(group));
+        let title =
+            if wrong { RichText::new(format!("× {title}")).color(palette(ui).error) } else { RichText::new(title) };
+        egui::CollapsingHeader::new(title).id_salt(form::group_key(group)).show_unindented(ui, |ui| {
+            for option in options {
+                actions.extend(option_row::show(ui, texts, &state.form, option, problems.get(option.name)));
+            }
+        });
+    }
+}
+
+fn start(
+    ui: &mut egui::Ui,
+    state: &State,
+    around: &Surroundings<'_>,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
+    let texts = around.texts;
+    let running = state.run.as_ref().is_some_and(|run| !run.job.status().is_over());
+    let ready = problems.is_empty() && around.device.is_some() && !running;
+    let button = primary_button(ui, texts.get("train_start"));
+    let why_not = if running {
+        texts.get("train_running_already").to_string()
+    } else if around.device.is_none() {
+        texts.get("device_looking").to_string()
+    } else {
+        let told = problems.iter().map(|(name, problem)| {
+            format!(
+                "{}: {}",
+                texts.find(&format!("option_{name}")).unwrap_or(name),
+                option_row::problem_text(texts, name, problem)
+            )
+        });
+        told.collect::<Vec<_>>().join("\n")
+    };
+    let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(ready, button));
+    if shown.inner.on_disabled_hover_text(why_not).clicked() {
+        actions.push(Action::Start);
+    }
+}

@@ -1,0 +1,132 @@
+//! The right side: the run while it goes, and what it left.
+
+use eframe::egui::{self, RichText};
+
+use super::{Action, Run, State, plots};
+use crate::app::job_texts;
+use crate::app::texts::Texts;
+use crate::app::theme::{palette, progress_bar, section, small_button, space};
+use crate::app::widgets::{Severity, empty, notice};
+use crate::jobs::Status;
+
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    match &state.run {
+        Some(run) => {
+            header(ui, run, texts, actions);
+            for warning in &run.report.warnings {
+                notice(ui, Severity::Warning, warning);
+            }
+            if run.report.curves.is_empty() {
+                if !run.job.status().is_over() {
+                    empty(ui, texts.get("train_preparing"));
+                }
+            } else {
+                plots::show(ui, texts, &run.report.curves);
+            }
+        }
+        None => {
+            empty(ui, texts.get("train_nothing_yet"));
+            earlier(ui, state, texts, actions);
+        }
+    }
+}
+
+fn header(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>) {
+    let status = run.job.status();
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(texts.get(job_texts::status_key(&status))).text_style(section()));
+        if status == Status::Running {
+            let progress = run.job.progress();
+            let stage = job_texts::stage(texts, &progress.stage);
+            ui.label(RichText::new(stage).color(palette(ui).weak));
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if status.is_over() {
+                if let (Status::Done, Some(folder)) = (&status, &run.report.saved)
+                    && ui.button(texts.get("train_compare")).clicked()
+                {
+                    actions.push(Action::Compare(folder.clone()));
+                }
+                return;
+            }
+            if ui.button(texts.get("cancel")).clicked() {
+                actions.push(Action::Cancel);
+            }
+            if run.job.is_pause_wanted() {
+                if ui.button(texts.get("resume")).clicked() {
+                    actions.push(Action::Resume);
+                }
+            } else if ui.button(texts.get("pause")).clicked() {
+                actions.push(Action::Pause);
+            }
+        });
+    });
+    if let Status::Failed(failure) = &status {
+        notice(ui, Severity::Error, &failure.to_string());
+    }
+    if let Some(folder) = &run.report.saved {
+        notice(ui, Severity::Information, &texts.with("train_saved", &[("folder", &folder.display())]));
+    }
+    numbers(ui, run, texts);
+    let bar = progress_bar(ui, run.report.fraction());
+    ui.add(bar).accessible_name(texts.get("train_progress"));
+    ui.add_space(space::SMALL);
+}
+
+/// Step, loss, speed, time left: each with its unit.
+fn numbers(ui: &mut egui::Ui, run: &Run, texts: Texts) {
+    let report = &run.report;
+    let mut shown: Vec<(&str, String)> = Vec::new();
+    if let Some(last) = &report.last {
+        shown.push(("step", format!("{} / {}", last.step, last.steps)));
+        shown.push(("epoch", format!("{:.2}", last.epoch)));
+        shown.push(("loss_total", format!("{:.4}", last.loss.total)));
+    } else if let Some(plan) = &report.plan {
+        shown.push(("step", format!("0 / {}", plan.steps)));
+    }
+    if let Some(speed) = report.tokens_per_second() {
+        shown.push(("speed", texts.with("tokens_per_second", &[("number", &format!("{speed:.0}"))])));
+    }
+    if let Some(left) = run.job.progress().left {
+        shown.push(("time_left", job_texts::time(texts, left)));
+    }
+    if let Some(plan) = &report.plan {
+        let share = texts.with(
+            "train_parameters",
+            &[("trained", &millions(plan.trainable_parameters)), ("all", &millions(plan.parameters))],
+        );
+        shown.push(("parameters", share));
+    }
+    let weak = palette(ui).weak;
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = space::LARGE;
+        for (key, value) in shown {
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                ui.label(RichText::new(texts.get(key)).small().color(weak));
+                ui.label(RichText::new(value).monospace());
+            });
+        }
+    });
+}
+
+fn earlier(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    if state.earlier.is_empty() {
+        return;
+    }
+    ui.add_space(space::LARGE);
+    ui.label(RichText::new(texts.get("train_earlier_runs")).text_style(section()));
+    for run in &state.earlier {
+        ui.horizontal(|ui| {
+            ui.label(&run.name).on_hover_text(run.model.display().to_string());
+            let button = small_button(ui, texts.get("train_compare"));
+            if button.accessible_name(texts.with("train_compare_run", &[("run", &run.name)])).clicked() {
+                actions.push(Action::Compare(run.model.clone()));
+            }
+        });
+    }
+}
+
+fn millions(number: usize) -> String {
+    format!("{:.1} M", number as f64 / 1e6)
+}

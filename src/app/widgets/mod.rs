@@ -1,0 +1,9 @@
+//! Small parts that several benches share.
+
+mod change;
+mod choose_path;
+mod notice;
+
+pub use change::change;
+pub use choose_path::choose_path;
+pub use notice::{Severity, empty, notice};

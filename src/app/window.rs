@@ -1,0 +1,186 @@
+//! The window: all states, and the one place where what was asked for is done.
+
+mod compare_actions;
+mod data_actions;
+mod data_files;
+mod devices;
+mod drain;
+mod setup;
+mod shell_actions;
+mod train_actions;
+
+use std::path::PathBuf;
+
+use eframe::egui::{self, ThemePreference};
+
+use super::background::Background;
+use super::shell::{self, Bench, Messages, Question};
+use super::texts::{Language, Texts};
+use super::{compare, data, files, theme, train};
+use crate::compute::DeviceInfo;
+use crate::dataset::DatasetError;
+use crate::jobs::Jobs;
+use crate::workspace::{Settings, Workspace, WorkspaceError};
+
+pub use setup::Setup;
+
+/// The window and all that it knows.
+pub struct Window {
+    context: egui::Context,
+    texts: Texts,
+    theme: ThemePreference,
+    bench: Bench,
+    data: data::State,
+    train: train::State,
+    compare: compare::State,
+    messages: Messages,
+    question: Option<(Question, Pending)>,
+    jobs: Jobs,
+    devices: devices::Devices,
+    workspace: Workspace,
+    settings: Settings,
+    settings_changed: bool,
+    /// Cells that the score map may have.
+    most_cells: usize,
+    may_close: bool,
+    /// Whether the runs on the disk are known yet.
+    knows_runs: bool,
+
+    // What other threads are at.
+    dialog: Option<Background<files::Chosen>>,
+    opening: Option<(PathBuf, Background<Result<data_files::Opened, DatasetError>>)>,
+    saving: Option<(Background<data_files::Saved>, Option<Pending>)>,
+    preparing: Option<Background<train_actions::Prepared>>,
+    listing: Option<Background<Vec<train::EarlierRun>>>,
+    reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
+    keeping: Option<Background<Result<(), WorkspaceError>>>,
+}
+
+/// What goes on once a question is answered.
+#[derive(Clone, Debug, PartialEq)]
+enum Pending {
+    /// Another file is to be opened while this one has unsaved edits.
+    Open(PathBuf),
+    Close,
+    /// The file that is to be opened has edits of last time.
+    LeftBehind(PathBuf),
+    /// The file was changed by another program; what comes after it is saved.
+    Overwrite(Option<Box<Pending>>),
+}
+
+impl Window {
+    /// Called once, when the window opens.
+    pub fn new(creation: &eframe::CreationContext<'_>, setup: Setup) -> Self {
+        let context = creation.egui_ctx.clone();
+        theme::install(&context);
+        let most_cells = creation.wgpu_render_state.as_ref().map_or(0, compare::install_painter);
+        let (settings, warning) = Settings::load(&setup.workspace.settings_file());
+        let language = setup.language.or(Language::of_locale(&settings.language)).unwrap_or_else(Language::of_system);
+        let theme = setup.theme.unwrap_or_else(|| setup::theme(&settings));
+        context.set_theme(theme);
+        let wake = context.clone();
+        let mut window = Self {
+            texts: Texts::new(language),
+            theme,
+            bench: Bench::default(),
+            data: data::State::default(),
+            train: train::State::new(setup::training(&settings)),
+            compare: compare::State::default(),
+            messages: Messages::default(),
+            question: None,
+            jobs: Jobs::new(move || wake.request_repaint()),
+            devices: devices::Devices::look_for(&context, setup.look_for_devices),
+            workspace: setup.workspace,
+            settings,
+            settings_changed: false,
+            most_cells,
+            may_close: false,
+            knows_runs: false,
+            dialog: None,
+            opening: None,
+            saving: None,
+            preparing: None,
+            listing: None,
+            reading: None,
+            keeping: None,
+            context,
+        };
+        if let Some(warning) = warning {
+            window.messages.error(warning);
+        }
+        let start = setup::Start::of(&setup.options, &window.settings);
+        window.open_at_start(start);
+        window
+    }
+
+    fn ask_for_files(&mut self, purpose: files::Purpose, near: Option<PathBuf>) {
+        if self.dialog.is_none() {
+            self.dialog = Some(files::ask(&self.context, self.texts, purpose, near.as_deref()));
+        }
+    }
+
+    fn show_bench(&mut self, ui: &mut egui::Ui) {
+        match self.bench {
+            Bench::Data => {
+                let actions = data::show(ui, &self.data, self.texts, &self.settings.recent_data);
+                self.data.scroll_to_selected = false;
+                actions.into_iter().for_each(|action| self.apply_data(action));
+            }
+            Bench::Train => {
+                let around = train::Surroundings {
+                    texts: self.texts,
+                    devices: self.devices.all(),
+                    device: self.devices.chosen(),
+                    open_file: self.data.path(),
+                    open_rows: self.data.lines().rows.len(),
+                };
+                let actions = train::show(ui, &self.train, &around);
+                actions.into_iter().for_each(|action| self.apply_train(action));
+            }
+            Bench::Compare => {
+                let around = compare::Surroundings {
+                    texts: self.texts,
+                    has_device: self.devices.chosen().is_some(),
+                    most_cells: self.most_cells,
+                };
+                let actions = compare::show(ui, &self.compare, around);
+                actions.into_iter().for_each(|action| self.apply_compare(action));
+            }
+        }
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+        self.drain();
+        self.question_before_closing(context);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.shortcuts(ui);
+        self.dropped_files(ui);
+        let queue = self.jobs.queue();
+        let device = self.devices.chosen().map(DeviceInfo::label);
+        let around = shell::Surroundings {
+            texts: self.texts,
+            bench: self.bench,
+            device: device.as_deref(),
+            theme: self.theme,
+            jobs: &queue,
+        };
+        for action in shell::bar(ui, &around) {
+            self.apply_shell(action, &queue);
+        }
+        self.messages.show(ui, self.texts);
+        self.show_bench(ui);
+        self.show_question(ui);
+    }
+
+    fn on_exit(&mut self) {
+        if self.settings_changed
+            && let Err(error) = self.settings.save(&self.workspace.settings_file())
+        {
+            log::warn!("{error}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What the data bench asks for.
+
+use std::path::PathBuf;
+
+use super::data_files::{self, LeftBehind, Opened, Saved};
+use super::{Pending, Window};
+use crate::app::background::Background;
+use crate::app::data::Action;
+use crate::app::files::Purpose;
+use crate::app::shell::{Answer, Question};
+use crate::app::widgets::Severity;
+use crate::dataset::DatasetError;
+
+impl Window {
+    pub(super) fn apply_data(&mut self, action: Action) {
+        // An edit in the making comes before whatever else is asked for.
+        if !matches!(action, Action::Type(..) | Action::Focused | Action::RepairLine | Action::TypeNewRow(..)) {
+            let committed = self.data.commit();
+            self.tell_error(committed);
+        }
+        let result = match action {
+            Action::Open => {
+                let near = self.data.path().map(PathBuf::from);
+                self.ask_for_files(Purpose::OpenData, near);
+                Ok(())
+            }
+            Action::SaveAs => {
+                let near = self.data.path().map(PathBuf::from);
+                self.ask_for_files(Purpose::SaveDataAs, near);
+                Ok(())
+            }
+            Action::OpenPath(path) => {
+                self.open_unless_unsaved(path);
+                Ok(())
+            }
+            Action::Save => {
+                self.save_data(None, false, None);
+                Ok(())
+            }
+            Action::Filter(filter) => {
+                self.data.set_filter(filter);
+                Ok(())
+            }
+            Action::Select(selected) => {
+                self.data.select(Some(selected));
+                Ok(())
+            }
+            Action::SelectAndShow(selected) => {
+                self.data.select(Some(selected));
+                self.data.scroll_to_selected = true;
+                Ok(())
+            }
+            Action::Type(field, text) => {
+                let now = self.context.input(|input| input.time);
+                self.data.type_text(field, text, now);
+                Ok(())
+            }
+            Action::Commit => Ok(()),
+            Action::Focused => {
+                self.data.focus_draft = false;
+                Ok(())
+            }
+            Action::BeginRow => {
+                self.data.select(Some(crate::app::data::Selected::NewRow));
+                Ok(())
+            }
+            Action::TypeNewRow(query, positive) => {
+                self.data.new_row = (query, positive);
+                Ok(())
+            }
+            Action::BeginPassage(side) => {
+                self.data.begin_passage(side);
+                Ok(())
+            }
+            Action::PutNewRow => self.data.add_row(),
+            Action::RemoveLine => self.data.remove_line(),
+            Action::RemovePassage(side, index) => self.data.remove_passage(side, index),
+            Action::MovePassage(side, index) => self.data.move_passage(side, index),
+            Action::RepairLine => self.data.repair_line(),
+            Action::Undo => self.data.undo(),
+            Action::Redo => self.data.redo(),
+        };
+        self.tell_error(result);
+    }
+
+    fn tell_error(&mut self, result: Result<(), DatasetError>) {
+        if let Err(error) = result {
+            self.messages.error(error.to_string());
+        }
+    }
+
+    /// Opens another file, after a question if this one has unsaved edits.
+    fn open_unless_unsaved(&mut self, path: PathBuf) {
+        if self.data.is_modified() {
+            self.question = Some((self.unsaved_question(), Pending::Open(path)));
+        } else {
+            self.open_data(path, LeftBehind::Ask);
+        }
+    }
+
+    /// Opens a file in place of the one that is open; what that has unsaved is given up.
+    pub(super) fn open_data(&mut self, path: PathBuf, left_behind: LeftBehind) {
+        if self.opening.is_some() || self.data.is_saving {
+            return;
+        }
+        self.messages.forget_information();
+        self.data.is_opening = true;
+        let journals = self.workspace.journals();
+        self.opening = Some((
+            path.clone(),
+            Background::start(&self.context, move || data_files::open(&path, &journals, left_behind)),
+        ));
+    }
+
+    pub(super) fn drain_opening(&mut self) {
+        let Some(done) = self.opening.as_ref().and_then(|(_, opening)| opening.poll()) else {
+            return;
+        };
+        let Some((path, _)) = self.opening.take() else {
+            return;
+        };
+        self.data.is_opening = false;
+        match done {
+            Ok(Ok(Opened::Open { dataset, warning })) => {
+                let closed = self.data.close();
+                self.tell_error(closed);
+                self.remember_data(dataset.path().map(PathBuf::from).unwrap_or(path));
+                self.data.open(*dataset);
+                if let Some(warning) = warning {
+                    self.messages.say(Severity::Warning, warning);
+                }
+            }
+            Ok(Ok(Opened::Pending { path, edits })) => {
+                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let question = Question {
+                    title: self.texts.get("recover_title").into(),
+                    text: self.texts.with("recover_text", &[("file", &file), ("edits", &edits)]),
+                    answers: vec![
+                        ("answer_recover", Answer::Recover),
+                        ("answer_discard", Answer::Discard),
+                        ("answer_cancel", Answer::Cancel),
+                    ],
+                };
+                self.question = Some((question, Pending::LeftBehind(path)));
+            }
+            Ok(Err(error)) => self.messages.error(error.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
+        }
+    }
+
+    /// Saves, to another file if one is given, and goes on with `then`.
+    pub(super) fn save_data(&mut self, to: Option<PathBuf>, overwrite: bool, then: Option<Pending>) {
+        let committed = self.data.commit();
+        self.tell_error(committed);
+        if self.saving.is_some() {
+            return;
+        }
+        if let Some(dataset) = self.data.lend() {
+            self.saving =
+                Some((Background::start(&self.context, move || data_files::save(dataset, to, overwrite)), then));
+        }
+    }
+
+    pub(super) fn drain_saving(&mut self) {
+        let Some(done) = self.saving.as_ref().and_then(|(saving, _)| saving.poll()) else {
+            return;
+        };
+        let Some((_, then)) = self.saving.take() else {
+            return;
+        };
+        match done {
+            Ok(Saved { dataset, result }) => {
+                self.data.give_back(dataset);
+                match result {
+                    Ok(()) => self.after_saving(then),
+                    Err(DatasetError::ChangedOnDisk { .. }) => self.ask_to_overwrite(then),
+                    Err(error) => self.messages.error(error.to_string()),
+                }
+            }
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
+        }
+    }
+
+    fn after_saving(&mut self, then: Option<Pending>) {
+        if let Some(path) = self.data.path().map(PathBuf::from) {
+            self.messages.forget_information();
+            self.messages.say(Severity::Information, self.texts.with("saved", &[("file", &path.display())]));
+            self.remember_data(path);
+        }
+        match then {
+            Some(Pending::Open(path)) => self.open_data(path, LeftBehind::Ask),
+            Some(Pending::Close) => self.close(),
+            _ => {}
+        }
+    }
+
+    fn ask_to_overwrite(&mut self, then: Option<Pending>) {
+        let file = self.data.file_name().unwrap_or_default();
+        let question = Question {
+            title: self.texts.get("changed_title").into(),
+            text: self.texts.with("changed_text", &[("file", &file)]),
+            answers: vec![("answer_overwrite", Answer::Overwrite), ("answer_cancel", Answer::Cancel)],
+        };
+        self.question = Some((question, Pending::Overwrite(then.map(Box::new))));
+    }
+}

@@ -1,0 +1,141 @@
+//! Opening and saving data files, away from the window's thread. Every open file has a journal.
+
+use std::path::{Path, PathBuf};
+
+use crate::dataset::{Dataset, DatasetError, discard_journal, pending_journal};
+
+/// What is done with edits that a crash left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftBehind {
+    Ask,
+    Recover,
+    Discard,
+}
+
+/// How an opening ended.
+pub enum Opened {
+    Open {
+        dataset: Box<Dataset>,
+        /// What should be known of it: lost steps, no journal.
+        warning: Option<String>,
+    },
+    /// There are edits of last time; what is to become of them?
+    Pending { path: PathBuf, edits: usize },
+}
+
+/// How a saving ended; the data set comes back either way.
+pub struct Saved {
+    pub dataset: Dataset,
+    pub result: Result<(), DatasetError>,
+}
+
+/// Opens `path`; its journal lies among `journals`.
+pub fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Opened, DatasetError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    if let Some((journal, edits)) = journal_of(&path, journals) {
+        match left_behind {
+            LeftBehind::Ask => return Ok(Opened::Pending { path, edits }),
+            LeftBehind::Discard => discard_journal(&journal)?,
+            LeftBehind::Recover => {
+                let recovered = Dataset::recover(&path, &journal)?;
+                let warning = (recovered.lost > 0).then(|| DatasetError::JournalDamaged {
+                    path: journal,
+                    line: recovered.edits + 2,
+                    reason: format!("{} lines cannot be read", recovered.lost),
+                });
+                return Ok(Opened::Open {
+                    dataset: Box::new(recovered.dataset),
+                    warning: warning.map(|warning| warning.to_string()),
+                });
+            }
+        }
+    }
+    match Dataset::open(&path)?.with_journal(new_journal(&path, journals)) {
+        Ok(dataset) => Ok(Opened::Open { dataset: Box::new(dataset), warning: None }),
+        // Better without a journal than not at all.
+        Err(error) => Ok(Opened::Open { dataset: Box::new(Dataset::open(&path)?), warning: Some(error.to_string()) }),
+    }
+}
+
+/// Saves to the file's own path, or to another.
+pub fn save(mut dataset: Dataset, to: Option<PathBuf>, overwrite: bool) -> Saved {
+    let result = match to {
+        Some(path) => dataset.save_as(path),
+        None if overwrite => dataset.save_anyway(),
+        None => dataset.save(),
+    };
+    Saved { dataset, result }
+}
+
+/// The journal that holds edits of this file, and how many. A file saved under another name goes on with
+/// its old journal, so it is the content that tells.
+fn journal_of(path: &Path, journals: &Path) -> Option<(PathBuf, usize)> {
+    let entries = std::fs::read_dir(journals).ok()?;
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|journal| journal.extension().is_some_and(|end| end == "jsonl"))
+        .find_map(|journal| {
+            let pending = pending_journal(&journal).ok()??;
+            (pending.file == path).then_some((journal, pending.edits))
+        })
+}
+
+/// A journal for a file, with a name that none has.
+fn new_journal(path: &Path, journals: &Path) -> PathBuf {
+    let hash = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
+    let name = |number: usize| journals.join(format!("{}-{number}.jsonl", &hash[..16]));
+    (1..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Edit;
+
+    const FILE: &str = "{\"query\": \"a\", \"pos\": [\"b\"]}\n";
+
+    fn edited(path: &Path, journals: &Path) -> Dataset {
+        let Opened::Open { mut dataset, warning: None } = open(path, journals, LeftBehind::Ask).unwrap() else {
+            panic!("not opened")
+        };
+        let line = dataset.lines()[0].id();
+        dataset.apply(Edit::SetQuery { line, query: "edited".into() }).unwrap();
+        *dataset
+    }
+
+    #[test]
+    fn edits_of_a_crash_are_offered_and_recovered_or_discarded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, FILE).unwrap();
+        drop(edited(&path, folder.path()));
+        assert!(matches!(open(&path, folder.path(), LeftBehind::Ask).unwrap(), Opened::Pending { edits: 1, .. }));
+        let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Recover).unwrap() else {
+            panic!("not opened")
+        };
+        assert_eq!(dataset.rows().next().unwrap().1.query, "edited");
+        drop(dataset);
+        let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Discard).unwrap() else {
+            panic!("not opened")
+        };
+        assert_eq!(dataset.rows().next().unwrap().1.query, "a");
+        drop(dataset);
+        assert!(matches!(open(&path, folder.path(), LeftBehind::Ask).unwrap(), Opened::Open { .. }));
+    }
+
+    #[test]
+    fn a_file_saved_under_another_name_is_recovered_under_that_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old.jsonl"), folder.path().join("new.jsonl"));
+        std::fs::write(&old, FILE).unwrap();
+        let journals = folder.path().join("journals");
+        std::fs::create_dir(&journals).unwrap();
+        let Saved { mut dataset, result } = save(edited(&old, &journals), Some(new.clone()), false);
+        result.unwrap();
+        let line = dataset.lines()[0].id();
+        dataset.apply(Edit::SetQuery { line, query: "again".into() }).unwrap();
+        drop(dataset);
+        assert!(matches!(open(&old, &journals, LeftBehind::Ask).unwrap(), Opened::Open { .. }));
+        assert!(matches!(open(&new, &journals, LeftBehind::Ask).unwrap(), Opened::Pending { edits: 1, .. }));
+    }
+}

@@ -1,0 +1,111 @@
+//! Takes what other threads have done since the last frame.
+
+use std::path::PathBuf;
+
+use super::Window;
+use super::data_files::LeftBehind;
+use crate::app::background::Background;
+use crate::app::data;
+use crate::app::files::{Chosen, Purpose};
+use crate::app::train::DataChoice;
+use crate::app::widgets::Severity;
+
+impl Window {
+    pub(super) fn drain(&mut self) {
+        if let Some(wrong) = self.devices.drain() {
+            self.messages.error(wrong);
+        }
+        self.drain_dialog();
+        self.drain_opening();
+        self.drain_saving();
+        self.drain_preparing();
+        self.drain_training();
+        self.drain_listing();
+        self.drain_reading();
+        self.compare.drain();
+        self.drain_settings();
+    }
+
+    fn drain_dialog(&mut self) {
+        let Some(done) = self.dialog.as_ref().and_then(Background::poll) else {
+            return;
+        };
+        self.dialog = None;
+        match done {
+            Ok(chosen) => self.take_chosen(chosen),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
+        }
+    }
+
+    fn take_chosen(&mut self, Chosen { purpose, paths, no_dialog }: Chosen) {
+        if no_dialog {
+            self.messages.say(Severity::Warning, self.texts.get("dialog_none"));
+        }
+        let Some(path) = paths.first().cloned() else {
+            return;
+        };
+        match purpose {
+            Purpose::OpenData => self.apply_data(data::Action::OpenPath(path)),
+            Purpose::SaveDataAs => self.save_data(Some(path), false, None),
+            Purpose::TrainModel => {
+                self.train.form.config.model_name_or_path = path.clone();
+                self.settings.model = Some(path);
+            }
+            Purpose::TrainData => self.train.data = DataChoice::Files(paths),
+            Purpose::BaseModel => self.compare.base = Some(path),
+            Purpose::TunedModel => self.compare.tuned = Some(path),
+            Purpose::Corpus => {
+                self.compare.corpus_path = Some(path.clone());
+                self.settings.corpus = Some(path);
+                self.read_material();
+            }
+            Purpose::Questions => {
+                self.compare.questions_path = Some(path.clone());
+                self.settings.evaluation = Some(path);
+                self.read_material();
+            }
+        }
+        self.settings_changed = true;
+    }
+
+    /// Writes changed settings away from the window, one writing at a time.
+    fn drain_settings(&mut self) {
+        if let Some(done) = self.keeping.as_ref().and_then(Background::poll) {
+            self.keeping = None;
+            if let Ok(Err(error)) = done {
+                log::warn!("{error}");
+            }
+        }
+        if self.settings_changed && self.keeping.is_none() {
+            self.settings_changed = false;
+            let (settings, file) = (self.settings.clone(), self.workspace.settings_file());
+            self.keeping = Some(Background::start(&self.context, move || settings.save(&file)));
+        }
+    }
+
+    /// The file is the one that was opened last.
+    pub(super) fn remember_data(&mut self, path: PathBuf) {
+        self.settings.remember_data(&path);
+        self.settings_changed = true;
+    }
+
+    pub(super) fn remember_training(&mut self) {
+        match toml::Table::try_from(&self.train.form.config) {
+            Ok(table) => self.settings.training = table,
+            Err(error) => log::warn!("the options are not kept for the next start: {error}"),
+        }
+        self.settings_changed = true;
+    }
+
+    pub(super) fn open_at_start(&mut self, start: super::setup::Start) {
+        if let Some(data) = start.data {
+            self.open_data(data, LeftBehind::Ask);
+        }
+        self.train.form.config.model_name_or_path = start.model.clone().unwrap_or_default();
+        self.compare.base = start.model;
+        self.compare.corpus_path = start.corpus;
+        self.compare.questions_path = start.questions;
+        self.read_material();
+        self.look_for_runs();
+    }
+}

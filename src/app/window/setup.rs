@@ -1,0 +1,107 @@
+//! What the window starts with.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui::ThemePreference;
+
+use super::devices;
+use crate::app::StartOptions;
+use crate::app::texts::Language;
+use crate::compute;
+use crate::training::TrainingConfig;
+use crate::workspace::{Settings, Workspace, WorkspaceError};
+
+/// All that the window takes from outside, so that a test can give it something else.
+pub struct Setup {
+    pub options: StartOptions,
+    pub workspace: Workspace,
+    /// Goes before the settings.
+    pub language: Option<Language>,
+    /// Goes before the settings.
+    pub theme: Option<ThemePreference>,
+    /// Called away from the window's thread.
+    pub look_for_devices: Box<dyn FnOnce() -> devices::Found + Send>,
+}
+
+impl Setup {
+    /// This machine with the user's workspace.
+    pub fn of_this_machine(options: StartOptions) -> Result<Self, WorkspaceError> {
+        let choice = options.device;
+        Ok(Self {
+            options,
+            workspace: Workspace::open(None)?,
+            language: None,
+            theme: None,
+            look_for_devices: Box::new(move || (compute::devices(), compute::choose(choice))),
+        })
+    }
+}
+
+/// Which files and models the window begins with.
+pub(super) struct Start {
+    pub data: Option<PathBuf>,
+    pub model: Option<PathBuf>,
+    pub corpus: Option<PathBuf>,
+    pub questions: Option<PathBuf>,
+}
+
+impl Start {
+    /// What was given, else what was open last, else the sample workspace.
+    pub fn of(options: &StartOptions, settings: &Settings) -> Self {
+        let given = |is_folder: bool| options.paths.iter().find(|path| path.is_dir() == is_folder).cloned();
+        let last = |path: &Option<PathBuf>| path.clone().filter(|path| path.exists());
+        let recent = settings.recent_data.first().cloned();
+        Self {
+            data: given(false).or_else(|| last(&recent)).or_else(|| shipped("sample_data/train.jsonl")),
+            model: given(true).or_else(|| last(&settings.model)).or_else(|| shipped("assets/starter-model")),
+            corpus: last(&settings.corpus).or_else(|| shipped("sample_data/corpus.jsonl")),
+            questions: last(&settings.evaluation).or_else(|| shipped("sample_data/eval.jsonl")),
+        }
+    }
+}
+
+/// A file or folder that comes with the program: below `WELDBENCH_ASSETS`, beside the program, or in the
+/// folder that it was built from.
+fn shipped(name: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("WELDBENCH_ASSETS").map(PathBuf::from);
+    let beside = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
+    let built = Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    [named, beside, built].into_iter().flatten().map(|folder| folder.join(name)).find(|path| path.exists())
+}
+
+/// The options of the last run; at the first start those of a short run that a processor manages in
+/// minutes, which trains the top layers only.
+pub(super) fn training(settings: &Settings) -> TrainingConfig {
+    let first = TrainingConfig {
+        trainable_layers: Some(4),
+        train_group_size: 4,
+        query_max_len: 64,
+        num_train_epochs: 1.0,
+        learning_rate: 1e-4,
+        warmup_ratio: 0.1,
+        ..TrainingConfig::default()
+    };
+    if settings.training.is_empty() {
+        return first;
+    }
+    settings.training.clone().try_into().unwrap_or_else(|error| {
+        log::warn!("the options of the last run are not taken over: {error}");
+        first
+    })
+}
+
+pub(super) fn theme(settings: &Settings) -> ThemePreference {
+    match settings.theme.as_str() {
+        "light" => ThemePreference::Light,
+        "dark" => ThemePreference::Dark,
+        _ => ThemePreference::System,
+    }
+}
+
+pub(super) fn theme_name(theme: ThemePreference) -> &'static str {
+    match theme {
+        ThemePreference::Light => "light",
+        ThemePreference::Dark => "dark",
+        ThemePreference::System => "system",
+    }
+}

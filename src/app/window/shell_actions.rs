@@ -1,0 +1,145 @@
+//! What the bar, the keyboard, dropped files and questions ask for.
+
+use eframe::egui::{self, Key, KeyboardShortcut, Modifiers, ViewportCommand};
+
+use super::data_files::LeftBehind;
+use super::setup::theme_name;
+use super::{Pending, Window};
+use crate::app::data;
+use crate::app::shell::{Action, Answer, Bench, Question};
+use crate::app::texts::Texts;
+use crate::jobs::JobHandle;
+
+const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+
+impl Window {
+    pub(super) fn apply_shell(&mut self, action: Action, queue: &[JobHandle]) {
+        match action {
+            Action::Go(bench) => {
+                self.apply_data(data::Action::Commit);
+                self.bench = bench;
+            }
+            Action::SetLanguage(language) => {
+                self.texts = Texts::new(language);
+                self.settings.language = language.code().into();
+                self.settings_changed = true;
+            }
+            Action::SetTheme(theme) => {
+                self.theme = theme;
+                self.context.set_theme(theme);
+                self.settings.theme = theme_name(theme).into();
+                self.settings_changed = true;
+            }
+            Action::CancelJob(index) => {
+                if let Some(job) = queue.get(index) {
+                    job.cancel();
+                }
+            }
+        }
+    }
+
+    /// The keys that work in the whole window. They come before the fields see them.
+    pub(super) fn shortcuts(&mut self, ui: &mut egui::Ui) {
+        if self.bench != Bench::Data || self.question.is_some() {
+            return;
+        }
+        let keys = [
+            // With shift first: the shortcut without it would match too.
+            (CTRL_SHIFT, Key::Z, data::Action::Redo),
+            (CTRL_SHIFT, Key::S, data::Action::SaveAs),
+            (Modifiers::COMMAND, Key::Z, data::Action::Undo),
+            (Modifiers::COMMAND, Key::Y, data::Action::Redo),
+            (Modifiers::COMMAND, Key::S, data::Action::Save),
+            (Modifiers::COMMAND, Key::O, data::Action::Open),
+        ];
+        for (modifiers, key, action) in keys {
+            if ui.input_mut(|input| input.consume_shortcut(&KeyboardShortcut::new(modifiers, key))) {
+                self.apply_data(action);
+            }
+        }
+    }
+
+    pub(super) fn dropped_files(&mut self, ui: &egui::Ui) {
+        let dropped = ui.input(|input| input.raw.dropped_files.clone());
+        if let Some(path) = dropped.first().map(|file| file.path().to_path_buf()) {
+            self.bench = Bench::Data;
+            self.apply_data(data::Action::OpenPath(path));
+        }
+    }
+
+    pub(super) fn show_question(&mut self, ui: &egui::Ui) {
+        let answer = self.question.as_ref().and_then(|(question, _)| question.show(ui.ctx(), self.texts));
+        if let Some(answer) = answer
+            && let Some((_, pending)) = self.question.take()
+        {
+            self.go_on(pending, answer);
+        }
+    }
+
+    fn go_on(&mut self, pending: Pending, answer: Answer) {
+        match (pending, answer) {
+            (Pending::LeftBehind(path), Answer::Recover) => self.open_data(path, LeftBehind::Recover),
+            (Pending::LeftBehind(path), Answer::Discard) => self.open_data(path, LeftBehind::Discard),
+            (Pending::Overwrite(then), Answer::Overwrite) => self.save_data(None, true, then.map(|then| *then)),
+            (Pending::Open(path), Answer::Discard) => {
+                self.give_up_edits();
+                self.open_data(path, LeftBehind::Ask);
+            }
+            (Pending::Close, Answer::Discard) => {
+                self.give_up_edits();
+                self.close();
+            }
+            (then @ (Pending::Open(_) | Pending::Close), Answer::Save) => self.save_data(None, false, Some(then)),
+            _ => {}
+        }
+    }
+
+    fn give_up_edits(&mut self) {
+        if let Err(error) = self.data.close() {
+            self.messages.error(error.to_string());
+        }
+    }
+
+    /// A window with unsaved edits or a run going on does not close without a word.
+    pub(super) fn question_before_closing(&mut self, context: &egui::Context) {
+        if self.may_close || !context.input(|input| input.viewport().close_requested()) {
+            return;
+        }
+        self.apply_data(data::Action::Commit);
+        let running = !self.jobs.queue().is_empty();
+        if !self.data.is_modified() && !running {
+            return;
+        }
+        context.send_viewport_cmd(ViewportCommand::CancelClose);
+        let texts = self.texts;
+        let question = if self.data.is_modified() {
+            self.unsaved_question()
+        } else {
+            Question {
+                title: texts.get("close_title").into(),
+                text: texts.get("close_while_running").into(),
+                answers: vec![("answer_close", Answer::Discard), ("answer_cancel", Answer::Cancel)],
+            }
+        };
+        self.question = Some((question, Pending::Close));
+    }
+
+    pub(super) fn unsaved_question(&self) -> Question {
+        let file = self.data.file_name().unwrap_or_default();
+        Question {
+            title: self.texts.get("unsaved_title").into(),
+            text: self.texts.with("unsaved_text", &[("file", &file)]),
+            answers: vec![
+                ("answer_save", Answer::Save),
+                ("answer_discard", Answer::Discard),
+                ("answer_cancel", Answer::Cancel),
+            ],
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.may_close = true;
+        self.jobs.cancel_all();
+        self.context.send_viewport_cmd(ViewportCommand::Close);
+    }
+}

@@ -1,0 +1,137 @@
+//! What the train bench asks for.
+
+use std::path::PathBuf;
+
+use super::Window;
+use crate::app::background::Background;
+use crate::app::files::Purpose;
+use crate::app::shell::Bench;
+use crate::app::train::{Action, DataChoice, EarlierRun, Run};
+use crate::app::widgets::Severity;
+use crate::jobs::training::{self, TrainRequest};
+use crate::jobs::{Failure, Status};
+use crate::training::read_files;
+use crate::workspace::{RunState, Runs};
+
+/// A run made ready, and what was odd about its data.
+pub(super) type Prepared = Result<(TrainRequest, Vec<String>), Failure>;
+
+impl Window {
+    pub(super) fn apply_train(&mut self, action: Action) {
+        match action {
+            Action::ChooseModel => {
+                let near = Some(self.train.form.config.model_name_or_path.clone());
+                self.ask_for_files(Purpose::TrainModel, near);
+            }
+            Action::ChooseData => {
+                let near = self.data.path().map(PathBuf::from);
+                self.ask_for_files(Purpose::TrainData, near);
+            }
+            Action::UseOpenFile => self.train.data = DataChoice::OpenFile,
+            Action::SetDevice(choice) => {
+                self.devices.choose(choice);
+                self.settings.device = choice.to_string();
+                self.settings_changed = true;
+            }
+            Action::SetOption(name, text) => self.train.form.set(name, &text),
+            Action::LeaveOption(name) => self.train.form.leave(name),
+            Action::SetPrecision(precision) => precision.put_into(&mut self.train.form.config),
+            Action::Start => self.start_training(),
+            Action::Pause => self.with_run(|run| run.job.pause()),
+            Action::Resume => self.with_run(|run| run.job.resume()),
+            Action::Cancel => self.with_run(|run| run.job.cancel()),
+            Action::Compare(model) => {
+                self.compare.tuned = Some(model);
+                self.bench = Bench::Compare;
+            }
+        }
+    }
+
+    fn with_run(&self, act: impl FnOnce(&Run)) {
+        if let Some(run) = &self.train.run {
+            act(run);
+        }
+    }
+
+    /// Reads the data and makes the run's folder away from the window; [`Self::drain_preparing`] goes on.
+    fn start_training(&mut self) {
+        let (Some(device), None) = (self.devices.chosen().cloned(), &self.preparing) else {
+            return;
+        };
+        let mut config = self.train.form.config.clone();
+        self.remember_training();
+        let runs = Runs::new(self.workspace.runs());
+        let open_file = self.data.training_file();
+        let choice = self.train.data.clone();
+        self.preparing = Some(Background::start(&self.context, move || {
+            let (files, warnings) = match choice {
+                DataChoice::OpenFile => {
+                    config.train_data = open_file.iter().map(|file| file.path.clone()).collect();
+                    (open_file.into_iter().collect(), Vec::new())
+                }
+                DataChoice::Files(files) => {
+                    config.train_data = files;
+                    read_files(&config.train_data)?
+                }
+            };
+            Ok((TrainRequest::new(&runs, config, device, files)?, warnings))
+        }));
+    }
+
+    pub(super) fn drain_preparing(&mut self) {
+        let Some(done) = self.preparing.as_ref().and_then(Background::poll) else {
+            return;
+        };
+        self.preparing = None;
+        match done {
+            Ok(Ok((request, warnings))) => {
+                self.train.run = Some(Run::new(training::start(&self.jobs, request)));
+                for warning in warnings {
+                    self.messages.say(Severity::Warning, warning);
+                }
+            }
+            Ok(Err(failure)) => self.messages.error(failure.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
+        }
+    }
+
+    /// A run that ends well is what one wants to compare next.
+    pub(super) fn drain_training(&mut self) {
+        if !self.train.drain() {
+            return;
+        }
+        if let Some(run) = self.train.run.as_ref().filter(|run| run.job.status() == Status::Done)
+            && let Some(model) = run.report.saved.clone()
+        {
+            self.compare.tuned = Some(model);
+            self.compare.base = Some(self.train.form.config.model_name_or_path.clone());
+        }
+        self.look_for_runs();
+    }
+
+    pub(super) fn look_for_runs(&mut self) {
+        let runs = Runs::new(self.workspace.runs());
+        self.listing = Some(Background::start(&self.context, move || {
+            let (runs, problems) = runs.list().unwrap_or_else(|problem| (Vec::new(), vec![problem]));
+            problems.iter().for_each(|problem| log::warn!("{problem}"));
+            let done =
+                runs.into_iter().filter(|run| run.record().state == RunState::Done && run.model_folder().is_dir());
+            let named = done.map(|run| EarlierRun {
+                name: run.folder().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                model: run.model_folder(),
+            });
+            named.collect()
+        }));
+    }
+
+    pub(super) fn drain_listing(&mut self) {
+        if let Some(Ok(runs)) = self.listing.as_ref().and_then(Background::poll) {
+            self.listing = None;
+            self.train.earlier = runs;
+            if self.compare.tuned.is_none() && !self.knows_runs {
+                self.compare.tuned = self.train.earlier.first().map(|run| run.model.clone());
+            }
+            self.knows_runs = true;
+        }
+    }
+}

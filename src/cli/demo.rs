@@ -1,0 +1,88 @@
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::eval::{Questions, compare};
+use super::follow::time;
+use super::{Ending, assets, train};
+use crate::compute::{DeviceChoice, choose};
+use crate::retrieval::Method;
+use crate::training::TrainingConfig;
+
+/// Numbers of passages that the table looks at.
+const KS: [usize; 3] = [1, 3, 6];
+
+/// Walk the whole way on the sample data: measure the starter model, tune it, measure again.
+///
+/// Takes a few minutes on two processor cores. The run stays in the workspace.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
+    #[arg(long, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+}
+
+/// The settings of the demo, chosen so that two processor cores need a few minutes: only the top
+/// layers are trained.
+fn settings(model: PathBuf, data: PathBuf) -> TrainingConfig {
+    TrainingConfig {
+        model_name_or_path: model,
+        train_data: vec![data],
+        trainable_layers: Some(4),
+        train_group_size: 4,
+        per_device_train_batch_size: 8,
+        query_max_len: 64,
+        passage_max_len: 128,
+        learning_rate: 1e-4,
+        num_train_epochs: 1.0,
+        warmup_ratio: 0.1,
+        temperature: 0.02,
+        ..TrainingConfig::default()
+    }
+}
+
+impl Demo {
+    pub(super) fn run(self) -> Result<(), Ending> {
+        let started = Instant::now();
+        let model = assets::find("assets/starter-model")?;
+        let data = assets::find("sample_data")?;
+        let device = choose(self.device)?;
+        let config = settings(model.clone(), data.join("train.jsonl"));
+        let questions = Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?;
+
+        println!(
+            "1. The starter model searches for the answers to {} questions among {} passages.\n   None of these questions is in the training data; their subjects are.\n",
+            questions.questions.len(),
+            questions.corpus.passages().len(),
+        );
+        let before = compare(&questions, device.clone(), model.clone(), None, Method::Dense, &KS)?;
+        println!("{before}");
+
+        println!("2. Fine-tuning on {}, with settings for a short run:\n\n{}", device.label(), told(&config));
+        if let Some(layers) = config.trainable_layers {
+            println!("   Only the top {layers} layers are trained, so that two processor cores are enough.\n");
+        }
+        let tuned = train::train(config, self.device, false)?;
+        println!();
+
+        println!("3. The tuned model searches for the same questions.\n");
+        let both = compare(&questions, device, model, Some(tuned.clone()), Method::Dense, &KS)?;
+        println!("{both}");
+        println!("Done in {}. The run is in {}", time(started.elapsed()), tuned.parent().unwrap_or(&tuned).display());
+        Ok(())
+    }
+}
+
+/// The options that differ from their defaults, one a line.
+fn told(config: &TrainingConfig) -> String {
+    let defaults = TrainingConfig::default();
+    let mut text = String::new();
+    for option in crate::training::OPTIONS {
+        let value = config.get(option.name).unwrap_or_default();
+        if Some(&value) != defaults.get(option.name).as_ref() {
+            text.push_str(&format!("   --{} {value}\n", option.name));
+        }
+    }
+    text
+}

@@ -1,0 +1,136 @@
+//! The same work without a window: one file a command.
+//!
+//! Results go to standard output, progress and remarks to standard error. A command ends with 0, with
+//! 1 and a message that says cause and remedy, with 2 if it was called wrongly, or with 130 if it was
+//! cancelled.
+
+mod assets;
+mod config_file;
+mod demo;
+mod devices;
+mod eval;
+mod follow;
+mod interrupt;
+mod models;
+mod search;
+mod table;
+mod train;
+mod train_options;
+mod validate;
+mod window;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use crate::jobs::Failure;
+
+/// Turns a field's questions and answers into a better search model.
+///
+/// Without a command the window opens, with the files and model folders that are given.
+#[derive(Debug, Parser)]
+#[command(name = "weldbench", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub window: window::Window,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Devices(devices::Devices),
+    Validate(validate::Validate),
+    Train(train::Train),
+    Eval(eval::Eval),
+    Search(search::Search),
+    Demo(demo::Demo),
+}
+
+/// Why a command did not end well.
+#[derive(Debug, PartialEq)]
+pub enum Ending {
+    /// It was called wrongly.
+    Usage(String),
+    Failed(Failure),
+    Cancelled,
+    /// It did its work, which found something bad and said so.
+    Bad,
+}
+
+impl<E: Into<Failure>> From<E> for Ending {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Ending {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed(_) | Self::Bad => 1,
+            Self::Usage(_) => 2,
+            Self::Cancelled => 130,
+        }
+    }
+
+    /// What to say on standard error.
+    pub fn message(&self) -> Option<String> {
+        match self {
+            Self::Usage(why) => Some(format!("error: {why}")),
+            Self::Failed(failure) if failure.what_to_do.is_empty() => Some(format!("error: {}", failure.why)),
+            Self::Failed(failure) => Some(format!("error: {}\n  what to do: {}", failure.why, failure.what_to_do)),
+            Self::Cancelled => Some("cancelled".into()),
+            Self::Bad => None,
+        }
+    }
+}
+
+impl CommandLine {
+    pub fn run(self) -> Result<(), Ending> {
+        match self.command {
+            Some(command) => command.run(),
+            None => self.window.run(),
+        }
+    }
+}
+
+/// Reads the words of a command line. Help, version and mistakes are shown, and end the program.
+pub fn read(words: impl IntoIterator<Item = OsString>) -> CommandLine {
+    CommandLine::parse_from(words)
+}
+
+impl Command {
+    fn run(self) -> Result<(), Ending> {
+        match self {
+            Self::Devices(command) => command.run(),
+            Self::Validate(command) => command.run(),
+            Self::Train(command) => command.run(),
+            Self::Eval(command) => command.run(),
+            Self::Search(command) => command.run(),
+            Self::Demo(command) => command.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::compute::DeviceChoice;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn files_open_the_window_with_them() {
+        let line = read(["weldbench", "my data.jsonl", "models/bge-m3", "--device", "cpu"].map(OsString::from));
+        assert_eq!(line.window.paths, ["my data.jsonl", "models/bge-m3"].map(PathBuf::from));
+        assert_eq!(line.window.device, DeviceChoice::Cpu);
+        assert!(line.command.is_none());
+    }
+}

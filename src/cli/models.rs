@@ -1,0 +1,63 @@
+//! What `eval` and `search` have in common: models, corpus, device, method.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Ending;
+use crate::compute::{DeviceChoice, DeviceInfo, choose};
+use crate::retrieval::{Method, Weights};
+
+#[derive(Debug, Args)]
+pub struct Models {
+    /// Folder of the model, such as a tuned one.
+    #[arg(long, value_name = "FOLDER")]
+    pub model: PathBuf,
+    /// Folder of the model that it is compared with.
+    #[arg(long, value_name = "FOLDER")]
+    pub base: Option<PathBuf>,
+    /// JSONL file with the passages that are searched.
+    #[arg(long, value_name = "FILE")]
+    pub corpus: PathBuf,
+    /// How passages are scored; sparse, colbert and hybrid need a model with heads.
+    #[arg(long, value_enum, default_value_t = MethodName::Dense)]
+    method: MethodName,
+    /// Weights of dense, sparse and ColBERT scores in hybrid search.
+    #[arg(long, value_name = "D,S,C", value_delimiter = ',', num_args = 3, default_values_t = [0.4, 0.2, 0.4])]
+    weights: Vec<f32>,
+    /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
+    #[arg(long, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum MethodName {
+    Dense,
+    Sparse,
+    Colbert,
+    Hybrid,
+}
+
+impl Models {
+    pub fn method_name(&self) -> String {
+        self.method.to_possible_value().map_or_else(String::new, |value| format!("{} search", value.get_name()))
+    }
+
+    pub fn device(&self) -> Result<DeviceInfo, Ending> {
+        Ok(choose(self.device)?)
+    }
+
+    pub fn method(&self) -> Result<Method, Ending> {
+        let &[dense, sparse, colbert] = self.weights.as_slice() else {
+            return Err(Ending::Usage("--weights takes three numbers: dense, sparse, ColBERT".into()));
+        };
+        let weights = Weights { dense, sparse, colbert };
+        match self.method {
+            MethodName::Dense => Ok(Method::Dense),
+            MethodName::Sparse => Ok(Method::Sparse),
+            MethodName::Colbert => Ok(Method::Colbert),
+            MethodName::Hybrid if weights.are_valid() => Ok(Method::Hybrid(weights)),
+            MethodName::Hybrid => Err(Ending::Usage("--weights must not be negative, and one must be above 0".into())),
+        }
+    }
+}

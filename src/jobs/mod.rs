@@ -1,0 +1,44 @@
+//! Long work away from the window: start, progress, pause, cancel, fail.
+//!
+//! Every device has one worker thread, and its jobs run on it one after another: burn keys its
+//! streams by thread, and two heavy jobs on one device would only slow each other down. What outlives
+//! a job there, loaded models and indexes, is kept in the thread's [`Room`].
+//!
+//! ```no_run
+//! use weldbench::compute::{DeviceChoice, choose};
+//! use weldbench::jobs::{Jobs, Status};
+//!
+//! let jobs = Jobs::new(|| ());
+//! let device = choose(DeviceChoice::Auto)?;
+//! let job = jobs.start(&device, "Count to ten".into(), |_room, context| {
+//!     context.stage("counting", "numbers");
+//!     for number in 1..=10 {
+//!         if context.ask().is_break() {
+//!             break;
+//!         }
+//!         context.send(number);
+//!         context.progress(number, 10);
+//!     }
+//!     Ok(())
+//! });
+//! while let Some(number) = job.next() {
+//!     println!("{number}");
+//! }
+//! assert_eq!(job.wait(), Status::Done);
+//! # Ok::<(), weldbench::compute::ComputeError>(())
+//! ```
+
+pub mod compare;
+mod failure;
+mod job;
+mod panics;
+mod queue;
+mod room;
+pub mod search;
+pub mod training;
+mod vectors;
+
+pub use failure::Failure;
+pub use job::{Job, JobContext, JobHandle, Progress, Status};
+pub use queue::Jobs;
+pub use room::Room;

@@ -1,0 +1,100 @@
+//! One question to one or two models, as a job.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::vectors::{self, Texts};
+use super::{Failure, Job, JobContext, Jobs, Room};
+use crate::compute::DeviceInfo;
+use crate::dataset::Corpus;
+use crate::model::TextKind;
+use crate::retrieval::{Hit, Method};
+
+/// What is to be searched. Models and corpus stay loaded, so that the next question is quick.
+pub struct SearchRequest {
+    pub device: DeviceInfo,
+    /// Folders of the models that are asked.
+    pub models: Vec<PathBuf>,
+    pub corpus: Arc<Corpus>,
+    pub question: String,
+    pub method: Method,
+    /// Passages wanted of each model.
+    pub k: usize,
+    /// Folder of the embedding cache; without one all is computed.
+    pub cache: Option<PathBuf>,
+}
+
+/// What one model found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchEvent {
+    pub model: PathBuf,
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// From the question to the hits, the corpus being encoded already.
+    pub seconds: f64,
+}
+
+/// Puts a search into the queue of its device; one event a model, in the order of the models.
+pub fn start(jobs: &Jobs, request: SearchRequest) -> Job<SearchEvent> {
+    let device = request.device.clone();
+    jobs.start(&device, "Search".into(), move |room, context| work(room, context, &request))
+}
+
+fn work(room: &mut Room, context: &JobContext<SearchEvent>, request: &SearchRequest) -> Result<(), Failure> {
+    let options = vectors::options(request.method);
+    for model in &request.models {
+        vectors::check(room, model, &options)?;
+    }
+    for model in &request.models {
+        let mut texts = Texts { room, context, model, options, cache: request.cache.as_deref() };
+        let index = texts.index(&request.corpus)?;
+        let started = Instant::now();
+        // A question is typed once; keeping its vectors on the disk would only fill it.
+        texts.cache = None;
+        let query = texts.encode(&[request.question.as_str()], TextKind::Query)?;
+        let hits = index.search(&query, 0, request.method, request.k)?;
+        context.send(SearchEvent { model: model.clone(), hits, seconds: started.elapsed().as_secs_f64() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compute::{DeviceChoice, choose};
+    use crate::jobs::Status;
+
+    const MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
+
+    fn ask(jobs: &Jobs, question: &str, method: Method, corpus: &Arc<Corpus>) -> Vec<SearchEvent> {
+        let request = SearchRequest {
+            device: choose(DeviceChoice::Cpu).unwrap(),
+            models: vec![MODEL.into(), MODEL.into()],
+            corpus: Arc::clone(corpus),
+            question: question.into(),
+            method,
+            k: 2,
+            cache: None,
+        };
+        let job = start(jobs, request);
+        assert_eq!(job.wait(), Status::Done);
+        job.poll()
+    }
+
+    #[test]
+    fn a_passage_finds_itself_with_every_method() {
+        let texts = ["气孔是气体留在焊缝里", "a crack in the heat-affected zone", "夹渣多在层间"];
+        let corpus = Arc::new(Corpus::from_bytes(texts.join("\n").as_bytes()));
+        let jobs = Jobs::new(|| ());
+        for method in [Method::Dense, Method::Colbert, Method::Hybrid(Default::default())] {
+            for (place, text) in texts.iter().enumerate() {
+                let lists = ask(&jobs, text, method, &corpus);
+                assert_eq!(lists.len(), 2);
+                for list in lists {
+                    assert_eq!((list.hits.len(), list.hits[0].passage), (2, place), "{text}");
+                }
+            }
+        }
+    }
+}

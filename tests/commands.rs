@@ -1,0 +1,220 @@
+//! The commands as a user runs them: processes with arguments, output, and an exit code.
+
+mod common;
+
+use std::fs;
+
+use common::{CORPUS, DATA, MODEL, questions, weldbench};
+use serde_json::Value;
+
+#[test]
+fn devices_lists_the_processor_and_marks_one() {
+    let done = weldbench().arg("devices").assert().success();
+    let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    assert!(text.lines().any(|line| line.starts_with("cpu ")), "{text}");
+    assert_eq!(text.matches("<- auto").count(), 1, "{text}");
+}
+
+#[test]
+fn validate_names_line_column_and_reason_of_each_bad_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    fs::write(&path, "{\"query\": \"气孔\", \"pos\": [\"a\"], \"neg\": [\"b\"]}\n{\"query\": \"crack\", \"pos\": [\n\n{\"pos\": [\"a\"], \"neg\": []}\n").unwrap();
+    let done = weldbench().arg("validate").arg(&path).assert().code(1);
+    let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    assert!(text.contains("rows.jsonl:2:"), "{text}");
+    assert!(text.contains("rows.jsonl:4:") && text.contains("query"), "{text}");
+    assert!(!text.contains("rows.jsonl:1:"), "{text}");
+
+    let done = weldbench().args(["validate", "--json"]).arg(&path).assert().code(1);
+    let problems: Vec<Value> = lines(&done.get_output().stdout);
+    assert!(problems.iter().any(|problem| problem["line"] == 2 && problem["reason"].is_string()), "{problems:?}");
+}
+
+#[test]
+fn validate_is_content_with_good_files_and_refuses_what_is_not_there() {
+    weldbench().args(["validate", DATA, "sample_data/train.jsonl"]).assert().success();
+    let done = weldbench().args(["validate", "no/such/file.jsonl"]).assert().code(1);
+    let text = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("no/such/file.jsonl"), "{text}");
+}
+
+#[test]
+fn a_model_is_trained_compared_and_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let tuned = folder.path().join("tuned");
+    let done = weldbench()
+        .args(["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--device", "cpu", "--json"])
+        .args([
+            "--unified_finetuning",
+            "True",
+            "--use_self_distill",
+            "--train-group-size",
+            "4",
+            "--query_max_len",
+            "32",
+        ])
+        .args([
+            "--passage_max_len",
+            "64",
+            "--per_device_train_batch_size",
+            "4",
+            "--num_train_epochs",
+            "10",
+            "--learning_rate",
+            "1e-3",
+        ])
+        .args(["--report_to", "tensorboard"])
+        .arg("--output_dir")
+        .arg(&tuned)
+        .assert()
+        .success();
+    let remarks = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    assert!(remarks.contains("--report_to changes nothing"), "{remarks}");
+    let events: Vec<Value> = lines(&done.get_output().stdout);
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(kinds.first(), Some(&"started"));
+    assert_eq!(kinds.iter().filter(|kind| **kind == "step").count(), 60);
+    assert_eq!(kinds.last(), Some(&"finished"));
+    let losses: Vec<f64> = events.iter().filter_map(|event| event["loss"]["total"].as_f64()).collect();
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    // The first and the last epoch.
+    assert!(mean(&losses[54..]) < 0.5 * mean(&losses[..6]), "{losses:?}");
+    for file in
+        ["model.safetensors", "config.json", "tokenizer.json", "sparse_linear.pt", "colbert_linear.pt", "modules.json"]
+    {
+        assert!(tuned.join(file).is_file(), "{file} is missing");
+    }
+
+    // A second run does not write over the first unless it is told to.
+    let again = weldbench()
+        .args(["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--device", "cpu", "--output_dir"])
+        .arg(&tuned)
+        .assert()
+        .code(1);
+    let text = String::from_utf8(again.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("overwrite_output_dir"), "{text}");
+
+    let (corpus, questions) = questions(folder.path());
+    for method in ["dense", "sparse", "colbert", "hybrid"] {
+        let done = weldbench()
+            .args(["eval", "--base", MODEL, "--device", "cpu", "--json", "--k", "1,3", "--method", method, "--model"])
+            .arg(&tuned)
+            .args(["--corpus", corpus.to_str().unwrap(), "--questions", questions.to_str().unwrap()])
+            .assert()
+            .success();
+        let result: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+        for model in ["base", "tuned"] {
+            let recall = result[model]["3"]["recall"].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&recall), "{method}: {result}");
+        }
+    }
+
+    let done = weldbench()
+        .args(["search", "--base", MODEL, "--device", "cpu", "--k", "2", "--model"])
+        .arg(&tuned)
+        .args(["--corpus", corpus.to_str().unwrap(), "焊缝里为什么有气孔"])
+        .assert()
+        .success();
+    let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("2 ")).count(), 2, "{text}");
+}
+
+#[test]
+fn without_an_output_folder_the_run_lies_in_the_workspace() {
+    let home = tempfile::tempdir().unwrap();
+    let done = weldbench()
+        .env("WELDBENCH_HOME", home.path())
+        .args(["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--device", "cpu", "--max_steps", "1"])
+        .args(["--train_group_size", "2", "--per_device_train_batch_size", "2"])
+        .assert()
+        .success();
+    let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    let model = std::path::Path::new(text.trim());
+    assert!(model.starts_with(home.path()) && model.join("model.safetensors").is_file(), "{text}");
+    assert!(model.parent().unwrap().join("events.jsonl").is_file(), "{text}");
+}
+
+#[test]
+fn mistakes_in_the_call_end_with_2_and_name_the_option() {
+    for (words, part) in [
+        (vec!["train", "--tempreature", "0.02"], "--temperature"),
+        (
+            vec!["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--train_group_size", "1"],
+            "train_group_size",
+        ),
+        (vec!["train"], "model_name_or_path"),
+        (vec!["trian"], "`trian` is neither a file nor a command"),
+        (vec!["eval", "--model", MODEL], "--corpus"),
+        (vec!["eval", "--model", MODEL, "--corpus", CORPUS, "--questions", DATA, "--device", "toaster"], "toaster"),
+        (vec!["search", "--model", MODEL, "--corpus", CORPUS, "--method", "guessing", "what"], "guessing"),
+    ] {
+        let done = weldbench().args(&words).assert().code(2);
+        let text = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+        assert!(text.contains(part), "{words:?}: {text}");
+    }
+}
+
+#[test]
+fn what_is_missing_ends_with_1_and_is_named() {
+    for (words, part) in [
+        (
+            vec!["train", "--model_name_or_path", "no/such/model", "--train_data", DATA, "--device", "cpu"],
+            "no/such/model",
+        ),
+        (
+            vec!["train", "--model_name_or_path", MODEL, "--train_data", "no/such/rows.jsonl", "--device", "cpu"],
+            "no/such/rows.jsonl",
+        ),
+        (vec!["train", "--config", "no/such/run.toml"], "no/such/run.toml"),
+        (
+            vec!["search", "--model", MODEL, "--corpus", "no/such/corpus.jsonl", "--device", "cpu", "what"],
+            "no/such/corpus.jsonl",
+        ),
+        (vec!["search", "--model", MODEL, "--corpus", CORPUS, "--device", "wgpu:99", "what"], "wgpu:99"),
+    ] {
+        let done = weldbench().args(&words).assert().code(1);
+        let text = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+        assert!(text.contains(part), "{words:?}: {text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_display_the_demo_is_named() {
+    let done = weldbench().env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").assert().code(2);
+    let text = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("weldbench demo"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_run_cleanly() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("tuned");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_weldbench"));
+    let mut run = command
+        .env("WELDBENCH_HOME", folder.path())
+        .args(["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--device", "cpu", "--json"])
+        .args(["--num_train_epochs", "10000", "--train_group_size", "2", "--output_dir"])
+        .arg(&output)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    assert!(lines.by_ref().map_while(Result::ok).any(|line| line.contains("\"step\"")), "no step was told");
+    let killed = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    lines.for_each(drop);
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert!(!output.exists(), "a cancelled run left a model");
+}
+
+fn lines(bytes: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}

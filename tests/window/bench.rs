@@ -1,0 +1,172 @@
+//! A window for tests: a workspace of its own, the processor as its only device, English.
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, ThemePreference};
+use egui_kittest::kittest::Queryable;
+use egui_kittest::{Harness, SnapshotOptions};
+use tempfile::TempDir;
+use weldbench::app::texts::Language;
+use weldbench::app::{Setup, StartOptions, Window};
+use weldbench::compute::{DeviceChoice, DeviceInfo, DeviceKind};
+use weldbench::workspace::{Settings, Workspace};
+
+/// A tiny model of BGE-M3's shape, and rows for it.
+pub const TOY_MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
+pub const TOY_DATA: &str = "tests/fixtures/flagembedding/data/weld_toy.jsonl";
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+/// Software Vulkan on a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+pub struct Bench {
+    harness: Harness<'static, Window>,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// With a file of these rows open.
+    pub fn with_data(rows: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("data.jsonl"), rows).unwrap();
+        let paths = vec![folder.path().join("data.jsonl")];
+        Self { harness: open(&folder, paths, false), folder }
+    }
+
+    /// With these opened, and the toy rows to compare on.
+    pub fn with_paths(paths: &[PathBuf]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_questions(&folder);
+        Self { harness: open(&folder, paths.to_vec(), false), folder }
+    }
+
+    /// Drawn on software Vulkan, to take pictures of.
+    pub fn pictured() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_questions(&folder);
+        Self { harness: open(&folder, vec![repository(TOY_MODEL), repository(TOY_DATA)], true), folder }
+    }
+
+    /// The same workspace in a new window; the old one had no time to tidy up.
+    pub fn crash_and_open_again(self) -> Self {
+        let Self { harness, folder } = self;
+        drop(harness);
+        let paths = vec![folder.path().join("data.jsonl")];
+        Self { harness: open(&folder, paths, false), folder }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Goes on until something is seen, while other threads work.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, holds: impl Fn(&Harness<'static, Window>) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.harness.step();
+            if holds(&self.harness) {
+                // What has just appeared finds its place in the next frames.
+                self.harness.run_steps(3);
+                return;
+            }
+            assert!(Instant::now() < end, "not seen: {what}\n{:#?}", self.harness.root());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn drop_file(&mut self, path: &Path) {
+        self.harness.input_mut().dropped_files.push(Arc::new(Dropped(path.to_path_buf())));
+        self.harness.step();
+    }
+
+    /// Compares with the picture in `tests/snapshots`. Anti-aliasing differs a little between versions of
+    /// the software renderer; a moved or missing part differs in far more pixels.
+    #[track_caller]
+    pub fn picture(&mut self, name: &str) {
+        self.harness.remove_cursor();
+        self.harness.run_steps(8);
+        assert!(self.harness.query_by_label("…").is_none(), "a text is missing");
+        let options =
+            SnapshotOptions::new().threshold(1.0).max_failed_pixels(60).output_path(repository("tests/snapshots"));
+        self.harness.snapshot_options(name, &options);
+    }
+}
+
+impl Deref for Bench {
+    type Target = Harness<'static, Window>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.harness
+    }
+}
+
+impl DerefMut for Bench {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.harness
+    }
+}
+
+fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'static, Window> {
+    let workspace = Workspace::open(Some(&folder.path().join("workspace"))).unwrap();
+    let setup = Setup {
+        options: StartOptions { paths, device: DeviceChoice::Cpu },
+        workspace,
+        language: Some(Language::English),
+        theme: Some(ThemePreference::Light),
+        look_for_devices: Box::new(|| {
+            let device = DeviceInfo {
+                choice: DeviceChoice::Cpu,
+                name: "the processor".into(),
+                kind: DeviceKind::Cpu,
+                api: "CPU".into(),
+            };
+            (vec![device.clone()], Ok(device))
+        }),
+    };
+    let builder = Harness::builder().with_size(SIZE).with_theme(egui::Theme::Light).with_max_steps(20);
+    let builder = if pictured { builder.wgpu() } else { builder };
+    builder.build_eframe(move |creation| Window::new(creation, setup))
+}
+
+/// Settings that compare on the toy rows: their questions, and their passages as corpus.
+fn write_questions(folder: &TempDir) {
+    let rows = std::fs::read_to_string(repository(TOY_DATA)).unwrap();
+    let mut corpus = Vec::new();
+    for row in rows.lines() {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        for text in ["pos", "neg"].into_iter().flat_map(|side| row[side].as_array().cloned().unwrap_or_default()) {
+            let line = serde_json::json!({ "text": text }).to_string();
+            if !corpus.contains(&line) {
+                corpus.push(line);
+            }
+        }
+    }
+    let path = folder.path().join("toy/corpus.jsonl");
+    std::fs::create_dir_all(folder.path().join("toy")).unwrap();
+    std::fs::write(&path, corpus.join("\n")).unwrap();
+    let workspace = Workspace::open(Some(&folder.path().join("workspace"))).unwrap();
+    let mut settings = Settings::default();
+    (settings.corpus, settings.evaluation) = (Some(path), Some(repository(TOY_DATA)));
+    settings.save(&workspace.settings_file()).unwrap();
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
