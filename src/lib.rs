@@ -14,4 +14,6 @@
 pub mod compute;
 pub mod dataset;
 pub mod model;
+pub mod retrieval;
 pub mod training;
+pub mod workspace;
