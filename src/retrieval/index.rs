@@ -14,7 +14,7 @@ use crate::model::{Embeddings, SparseVector};
 /// Questions searched for between two calls of the progress callback.
 const QUESTIONS_TOGETHER: usize = 32;
 
-/// Passages whose vectors one thread keeps at hand for all questions of a block (1 MiB at hidden size 1024).
+/// Passages that a thread takes at a time.
 const PASSAGES_TOGETHER: usize = 256;
 
 /// A passage found, by its place in the corpus.

@@ -264,7 +264,8 @@ impl Run {
 /// Whether some process trains the run in this folder.
 fn goes_on(folder: &Path) -> bool {
     match File::open(folder.join(LOCK)) {
-        Ok(lock) => !matches!(lock.try_lock(), Ok(()) | Err(TryLockError::Error(_))),
+        // Shared, so that two who look do not take each other for the run.
+        Ok(lock) => matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)),
         Err(_) => false,
     }
 }
