@@ -1,0 +1,190 @@
+//! What can be wrong with a line, in words, and what to do about it.
+
+use super::LineId;
+use std::fmt;
+
+/// A fault of one line, with the place where it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line's identity, where the line belongs to a [`Dataset`](super::Dataset).
+    pub id: Option<LineId>,
+    /// 1-based.
+    pub line: usize,
+    /// 1-based, in characters; `None` where the line as a whole is at fault.
+    pub column: Option<usize>,
+    pub fault: Fault,
+}
+
+impl Problem {
+    /// True if the line cannot be used; false if it is usable and this is a warning.
+    pub fn is_bad(&self) -> bool {
+        self.fault.is_bad()
+    }
+
+    pub fn reason(&self) -> String {
+        self.fault.to_string()
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        self.fault.advice()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        if let Some(column) = self.column {
+            write!(f, ", column {column}")?;
+        }
+        write!(f, ": {}. {}.", self.fault, self.advice())
+    }
+}
+
+/// A key of a row, or one item of the list under that key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    pub key: &'static str,
+    /// 0-based here, 1-based when shown.
+    pub item: Option<usize>,
+}
+
+impl Field {
+    pub(super) fn whole(key: &'static str) -> Self {
+        Self { key, item: None }
+    }
+
+    pub(super) fn item(key: &'static str, item: usize) -> Self {
+        Self {
+            key,
+            item: Some(item),
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.item {
+            None => write!(f, "`{}`", self.key),
+            Some(item) => write!(f, "item {} of `{}`", item + 1, self.key),
+        }
+    }
+}
+
+/// What is wrong. The first group makes a line unusable, the second leaves a usable row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("the line is not valid UTF-8")]
+    InvalidUtf8,
+    #[error("the line is not JSON: {0}")]
+    NotJson(String),
+    #[error("the line holds {found}, not an object in braces")]
+    NotAnObject { found: &'static str },
+    #[error("the key `{0}` stands twice in the line")]
+    DuplicateKey(String),
+    #[error("{0} is missing")]
+    Missing(Field),
+    #[error("{field} is {found}, not {wanted}")]
+    WrongType {
+        field: Field,
+        wanted: &'static str,
+        found: &'static str,
+    },
+    #[error("{0} is empty")]
+    Empty(Field),
+
+    #[error("{field} has {found} items for {wanted} passages")]
+    WrongLength {
+        field: Field,
+        wanted: usize,
+        found: usize,
+    },
+    #[error("{field} is {found}, not {wanted}, and is left out")]
+    Ignored {
+        field: Field,
+        wanted: &'static str,
+        found: &'static str,
+    },
+    #[error("{0} is an empty negative")]
+    EmptyNegative(Field),
+    #[error("`neg` is an empty list")]
+    NoNegatives,
+    #[error("{negative} is the same text as {positive}")]
+    NegativeIsPositive { negative: Field, positive: Field },
+    #[error("{0} holds control characters")]
+    ControlCharacter(Field),
+    #[error("the id `{id}` is also that of line {first_line}")]
+    RepeatedId { id: String, first_line: usize },
+}
+
+impl Fault {
+    /// True if it makes the line unusable; false if it is a warning on a usable row.
+    pub fn is_bad(&self) -> bool {
+        match self {
+            Fault::InvalidUtf8
+            | Fault::NotJson(_)
+            | Fault::NotAnObject { .. }
+            | Fault::DuplicateKey(_)
+            | Fault::Missing(_)
+            | Fault::WrongType { .. }
+            | Fault::Empty(_) => true,
+            Fault::WrongLength { .. }
+            | Fault::Ignored { .. }
+            | Fault::EmptyNegative(_)
+            | Fault::NoNegatives
+            | Fault::NegativeIsPositive { .. }
+            | Fault::ControlCharacter(_)
+            | Fault::RepeatedId { .. } => false,
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Fault::InvalidUtf8 => {
+                "Convert the file to UTF-8 (it may be GBK), or type the line anew"
+            }
+            Fault::NotJson(_) => {
+                "Correct the text at that column: one object a line, as in {\"query\": \"…\", \"pos\": [\"…\"]}"
+            }
+            Fault::NotAnObject { .. } => "Write one object in braces on each line",
+            Fault::DuplicateKey(_) => "Keep one of the two, remove or rename the other",
+            Fault::Missing(_) => "Add it to the line",
+            Fault::WrongType { .. } => "Correct the value",
+            Fault::Empty(_) => "Write it, or remove the line",
+            Fault::WrongLength { .. } => {
+                "It is not used; give it one item for each passage, in the same order"
+            }
+            Fault::Ignored { .. } => "Correct the value, or remove it",
+            Fault::EmptyNegative(_) => "Remove this negative, or write it",
+            Fault::NoNegatives => "Add a negative before training on this row",
+            Fault::NegativeIsPositive { .. } => "Remove the wrong one of the two",
+            Fault::ControlCharacter(_) => "Remove them: they are rarely meant and cannot be seen",
+            Fault::RepeatedId { .. } => "Give every passage an id of its own",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_where_what_and_what_to_do() {
+        let problem = Problem {
+            id: None,
+            line: 7,
+            column: Some(12),
+            fault: Fault::WrongType {
+                field: Field::item("pos", 1),
+                wanted: "a string",
+                found: "a number",
+            },
+        };
+        assert!(problem.is_bad());
+        assert_eq!(
+            problem.to_string(),
+            "line 7, column 12: item 2 of `pos` is a number, not a string. Correct the value."
+        );
+    }
+}
