@@ -11,3 +11,9 @@
 //! - [`jobs`]: long work away from the window: start, progress, cancel, fail.
 //! - [`app`]: the window. [`cli`]: the same work without one.
 
+pub mod compute;
+pub mod dataset;
+pub mod model;
+pub mod retrieval;
+pub mod training;
+pub mod workspace;

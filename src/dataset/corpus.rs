@@ -54,24 +54,14 @@ impl Corpus {
     /// Only if the file cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
-        let source = fs::read(path).map_err(|source| DatasetError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let source = fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
         Ok(Self::from_bytes(&source))
     }
 
     /// Reads the bytes of such a file.
     pub fn from_bytes(source: &[u8]) -> Self {
-        let start = source
-            .strip_prefix(BOM)
-            .unwrap_or(source)
-            .trim_ascii_start();
-        let read = if start.starts_with(b"{") {
-            read_object
-        } else {
-            read_plain
-        };
+        let start = source.strip_prefix(BOM).unwrap_or(source).trim_ascii_start();
+        let read = if start.starts_with(b"{") { read_object } else { read_plain };
         let lines: Vec<_> = split(source)
             .into_par_iter()
             .enumerate()
@@ -84,12 +74,7 @@ impl Corpus {
         for (line, (passage, faults)) in lines {
             numbers.extend(passage.is_some().then_some(line));
             corpus.passages.extend(passage);
-            let problem = |(column, fault)| Problem {
-                id: None,
-                line,
-                column,
-                fault,
-            };
+            let problem = |(column, fault)| Problem { id: None, line, column, fault };
             corpus.problems.extend(faults.into_iter().map(problem));
         }
         corpus.sort();
@@ -135,10 +120,7 @@ impl Corpus {
                     id: None,
                     line: numbers[*again],
                     column: None,
-                    fault: Fault::RepeatedId {
-                        id: id(*again).to_owned(),
-                        first_line: numbers[same[0]],
-                    },
+                    fault: Fault::RepeatedId { id: id(*again).to_owned(), first_line: numbers[same[0]] },
                 });
             }
         }
@@ -177,11 +159,7 @@ fn read_object(line: &[u8], number: usize) -> (Option<Passage>, Vec<Found>) {
 fn read_plain(line: &[u8], number: usize) -> (Option<Passage>, Vec<Found>) {
     match std::str::from_utf8(line) {
         Ok(text) => {
-            let passage = Passage {
-                id: number.to_string(),
-                text: text.trim().to_owned(),
-                ..Passage::default()
-            };
+            let passage = Passage { id: number.to_string(), text: text.trim().to_owned(), ..Passage::default() };
             (Some(passage), Vec::new())
         }
         Err(error) => {
@@ -215,19 +193,11 @@ mod tests {
         assert_eq!(first.document(true), "咬边 焊趾处的沟槽");
         assert_eq!(first.other["lang"], "zh");
         assert_eq!(corpus.passages()[1].document(true), "no id");
-        let problems: Vec<_> = corpus
-            .problems()
-            .iter()
-            .map(|p| (p.line, p.is_bad(), p.reason()))
-            .collect();
+        let problems: Vec<_> = corpus.problems().iter().map(|p| (p.line, p.is_bad(), p.reason())).collect();
         assert_eq!(
             problems,
             [
-                (
-                    4,
-                    false,
-                    "`title` is a number, not a string, and is left out".into()
-                ),
+                (4, false, "`title` is a number, not a string, and is left out".into()),
                 (5, true, "`text` is missing".into()),
                 (6, true, "the line is not JSON: expected value".into()),
                 (7, true, "`text` is empty".into()),
@@ -243,17 +213,10 @@ mod tests {
     #[test]
     fn plain_lines_are_passages() {
         let corpus = Corpus::from_bytes(b"  \n one {\r\n\n{\"two\"}\n\xff\n");
-        let texts: Vec<_> = corpus
-            .passages()
-            .iter()
-            .map(|p| (p.id.as_str(), p.text.as_str()))
-            .collect();
+        let texts: Vec<_> = corpus.passages().iter().map(|p| (p.id.as_str(), p.text.as_str())).collect();
         assert_eq!(texts, [("2", "one {"), ("4", "{\"two\"}")]);
         assert_eq!(corpus.problems().len(), 1);
-        assert_eq!(
-            (corpus.problems()[0].line, corpus.problems()[0].column),
-            (5, Some(1))
-        );
+        assert_eq!((corpus.problems()[0].line, corpus.problems()[0].column), (5, Some(1)));
         assert!(Corpus::from_bytes(b"").passages().is_empty());
     }
 }

@@ -90,31 +90,18 @@ impl<'a> RowText<'a> {
         Ok(self.text)
     }
 
-    pub fn set_passage(
-        mut self,
-        side: Side,
-        index: usize,
-        text: &str,
-    ) -> Result<String, DatasetError> {
+    pub fn set_passage(mut self, side: Side, index: usize, text: &str) -> Result<String, DatasetError> {
         self.check(side, index)?;
         if self.row.passages(side)[index] != text {
             not_empty(text)?;
-            if let Some(span) = self
-                .list(side.key())
-                .and_then(|items| items.get(index).cloned())
-            {
+            if let Some(span) = self.list(side.key()).and_then(|items| items.get(index).cloned()) {
                 self.text.replace_range(span, &quote(text));
             }
         }
         Ok(self.text)
     }
 
-    pub fn add_passage(
-        mut self,
-        side: Side,
-        index: usize,
-        text: &str,
-    ) -> Result<String, DatasetError> {
+    pub fn add_passage(mut self, side: Side, index: usize, text: &str) -> Result<String, DatasetError> {
         if index > 0 {
             self.check(side, index - 1)?;
         }
@@ -141,36 +128,25 @@ impl<'a> RowText<'a> {
         if index < count {
             return Ok(());
         }
-        Err(DatasetError::NoSuchPassage {
-            line: self.number,
-            side,
-            index,
-            count,
-        })
+        Err(DatasetError::NoSuchPassage { line: self.number, side, index, count })
     }
 
     fn value(&self, key: &str) -> Option<Range<usize>> {
         let found = members(&self.text);
-        found
-            .into_iter()
-            .find(|member| member.key == key)
-            .map(|member| member.value)
+        found.into_iter().find(|member| member.key == key).map(|member| member.value)
     }
 
     /// The items of a list; `None` if there is no such list.
     fn list(&self, key: &str) -> Option<Vec<Range<usize>>> {
         let value = self.value(key)?;
-        self.text[value.clone()]
-            .starts_with('[')
-            .then(|| elements(&self.text, value))
+        self.text[value.clone()].starts_with('[').then(|| elements(&self.text, value))
     }
 
     /// Takes a passage out, with its score and id.
     fn remove(&mut self, side: Side, index: usize) -> (String, Companions) {
         let count = self.row.passages(side).len();
         let passage = self.remove_item(side.key(), index, count);
-        let companions =
-            [side.scores_key(), side.ids_key()].map(|key| self.remove_item(key, index, count));
+        let companions = [side.scores_key(), side.ids_key()].map(|key| self.remove_item(key, index, count));
         (passage.unwrap_or_default(), companions)
     }
 
@@ -179,10 +155,7 @@ impl<'a> RowText<'a> {
         let count = self.row.passages(side).len();
         self.make_list(side.key(), side.other().key(), 0);
         self.insert_item(side.key(), index, passage, count);
-        let keys = [
-            (side.scores_key(), side.other().scores_key()),
-            (side.ids_key(), side.other().ids_key()),
-        ];
+        let keys = [(side.scores_key(), side.other().scores_key()), (side.ids_key(), side.other().ids_key())];
         for ((key, other_key), companion) in keys.into_iter().zip(companions) {
             let companion = companion.as_deref().unwrap_or("null");
             if companion != "null" {
@@ -262,10 +235,7 @@ mod tests {
     use super::Side::{Negative, Positive};
     use super::*;
 
-    fn edit(
-        line: &str,
-        edit: impl FnOnce(RowText) -> Result<String, DatasetError>,
-    ) -> Result<String, DatasetError> {
+    fn edit(line: &str, edit: impl FnOnce(RowText) -> Result<String, DatasetError>) -> Result<String, DatasetError> {
         let row = Row::read(line.as_bytes()).0.unwrap();
         let edited = edit(RowText::new(line.to_owned(), &row, 1))?;
         serde_json::from_str::<serde_json::Value>(&edited).unwrap();
@@ -309,10 +279,7 @@ mod tests {
     #[test]
     fn a_removed_passage_takes_score_and_id_away() {
         let edited = edit(LINE, |row| row.remove_passage(Negative, 0)).unwrap();
-        let expected = LINE
-            .replace(r#"["丙" , "#, "[")
-            .replace("[3e0, ", "[")
-            .replace(r#"["c", "#, "[");
+        let expected = LINE.replace(r#"["丙" , "#, "[").replace("[3e0, ", "[").replace(r#"["c", "#, "[");
         assert_eq!(edited, expected);
         let none = edit(&edited, |row| row.remove_passage(Negative, 0)).unwrap();
         assert!(none.contains(r#""neg": [], "#) && none.contains(r#""neg_ids": [], "#));
@@ -350,9 +317,6 @@ mod tests {
     fn lists_that_belong_to_no_passage_are_left_alone() {
         let line = r#"{"query": "q", "pos": ["a", "b"], "neg": ["c"], "pos_scores": [1], "neg_scores": "x", "neg_ids": ["3", "4"]}"#;
         let edited = edit(line, |row| row.move_passage(Negative, 0)).unwrap();
-        assert_eq!(
-            edited,
-            line.replace(r#""b"], "neg": ["c"]"#, r#""b", "c"], "neg": []"#)
-        );
+        assert_eq!(edited, line.replace(r#""b"], "neg": ["c"]"#, r#""b", "c"], "neg": []"#));
     }
 }

@@ -25,12 +25,7 @@ pub enum DatasetError {
     #[error("line {line} is not a usable row. Correct its text first")]
     NotARow { line: usize },
     #[error("line {line} has {count} passages in `{}`, so there is no number {}. Choose another", side.key(), index + 1)]
-    NoSuchPassage {
-        line: usize,
-        side: Side,
-        index: usize,
-        count: usize,
-    },
+    NoSuchPassage { line: usize, side: Side, index: usize, count: usize },
     #[error("the text is empty. Write it, or remove the passage or the row")]
     EmptyText,
     #[error("a line cannot hold a line break. Write \\n inside the quotes instead")]
@@ -49,9 +44,5 @@ pub enum DatasetError {
     #[error("the journal {} belongs to another state of {}: the file was changed after those edits. Put the earlier file back and recover again, or discard the journal", journal.display(), file.display())]
     JournalMismatch { journal: PathBuf, file: PathBuf },
     #[error("the journal {} is damaged at line {line}: {reason}. Keep a copy of it, then discard it", path.display())]
-    JournalDamaged {
-        path: PathBuf,
-        line: usize,
-        reason: String,
-    },
+    JournalDamaged { path: PathBuf, line: usize, reason: String },
 }

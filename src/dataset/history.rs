@@ -54,11 +54,7 @@ pub(super) struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self {
-            undo: Vec::new(),
-            redo: Vec::new(),
-            saved: Some(0),
-        }
+        Self { undo: Vec::new(), redo: Vec::new(), saved: Some(0) }
     }
 }
 
@@ -118,12 +114,7 @@ mod tests {
     }
 
     fn change(at: usize, removes: bool, inserts: Option<&str>) -> Change {
-        Change {
-            at,
-            removes,
-            inserts: inserts.map(line),
-            previous: None,
-        }
+        Change { at, removes, inserts: inserts.map(line), previous: None }
     }
 
     #[test]
@@ -165,9 +156,6 @@ mod tests {
         history.edit(change(0, true, Some("c")), &mut lines);
         assert!(history.is_modified());
         history.go(Step::Undo, &mut lines);
-        assert!(
-            history.is_modified(),
-            "the saved state can no longer be reached"
-        );
+        assert!(history.is_modified(), "the saved state can no longer be reached");
     }
 }

@@ -110,9 +110,7 @@ pub fn pending_journal(path: impl AsRef<Path>) -> Result<Option<PendingJournal>,
 /// If it is there and cannot be deleted.
 pub fn discard_journal(path: impl AsRef<Path>) -> Result<(), DatasetError> {
     match fs::remove_file(path.as_ref()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(journal_error(path.as_ref(), error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(journal_error(path.as_ref(), error)),
         _ => Ok(()),
     }
 }
@@ -145,17 +143,9 @@ impl Contents {
             // Cut short before its first step was whole.
             _ => return Ok(None),
         };
-        let damaged = |reason: String| DatasetError::JournalDamaged {
-            path: path.to_owned(),
-            line: 1,
-            reason,
-        };
+        let damaged = |reason: String| DatasetError::JournalDamaged { path: path.to_owned(), line: 1, reason };
         let (file, base) = match serde_json::from_slice(first) {
-            Ok(Entry::Begin {
-                version: VERSION,
-                file,
-                blake3,
-            }) => (file, blake3),
+            Ok(Entry::Begin { version: VERSION, file, blake3 }) => (file, blake3),
             Ok(Entry::Begin { version, .. }) => {
                 return Err(damaged(format!("version {version} is not known here")));
             }
@@ -194,10 +184,7 @@ impl Contents {
     /// The steps that lead on from the file with this hash; `None` if none do.
     fn steps_from(mut self, hash: &blake3::Hash) -> Option<Vec<(Step, Splice)>> {
         let hash = hash.to_hex();
-        let saved = self
-            .saves
-            .iter()
-            .rfind(|(_, saved)| *saved == hash.as_str());
+        let saved = self.saves.iter().rfind(|(_, saved)| *saved == hash.as_str());
         match saved {
             Some((done, _)) => Some(self.steps.split_off(*done)),
             None => (self.base == hash.as_str()).then_some(self.steps),
@@ -231,36 +218,23 @@ impl Journal {
     /// A journal for a file that has none yet.
     pub fn new(path: &Path) -> Result<Self, DatasetError> {
         if let Some(pending) = pending_journal(path)? {
-            return Err(DatasetError::JournalPending {
-                path: path.to_owned(),
-                edits: pending.edits,
-            });
+            return Err(DatasetError::JournalPending { path: path.to_owned(), edits: pending.edits });
         }
         discard_journal(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            open: None,
-        })
+        Ok(Self { path: path.to_owned(), open: None })
     }
 
     /// Goes on with the journal that a crash left behind. `hash` is that of the file as it is now.
     pub fn reopen(path: &Path, file: &Path, hash: &blake3::Hash) -> Result<Reopened, DatasetError> {
         let failed = |error| journal_error(path, error);
         let Some(contents) = Contents::read(path)? else {
-            return Ok(Reopened {
-                journal: Self::new(path)?,
-                steps: Vec::new(),
-                lost: 0,
-            });
+            return Ok(Reopened { journal: Self::new(path)?, steps: Vec::new(), lost: 0 });
         };
         let journal = OpenOptions::new().append(true).open(path).map_err(failed)?;
         lock(&journal, path)?;
         let (good, lost, damaged) = (contents.good, contents.lost, contents.damaged);
         let Some(steps) = contents.steps_from(hash) else {
-            return Err(DatasetError::JournalMismatch {
-                journal: path.to_owned(),
-                file: file.to_owned(),
-            });
+            return Err(DatasetError::JournalMismatch { journal: path.to_owned(), file: file.to_owned() });
         };
         if damaged {
             let mut copy = path.as_os_str().to_owned();
@@ -269,26 +243,14 @@ impl Journal {
         }
         journal.set_len(good).map_err(failed)?;
         Ok(Reopened {
-            journal: Self {
-                path: path.to_owned(),
-                open: Some(Open {
-                    file: journal,
-                    length: good,
-                }),
-            },
+            journal: Self { path: path.to_owned(), open: Some(Open { file: journal, length: good }) },
             steps,
             lost,
         })
     }
 
     /// Notes a step that is about to be made on `file`, which had this hash when last saved.
-    pub fn note(
-        &mut self,
-        step: Step,
-        splice: Splice,
-        file: &Path,
-        hash: &blake3::Hash,
-    ) -> Result<(), DatasetError> {
+    pub fn note(&mut self, step: Step, splice: Splice, file: &Path, hash: &blake3::Hash) -> Result<(), DatasetError> {
         let entry = match step {
             Step::Edit => Entry::Edit(splice),
             Step::Undo => Entry::Undo(splice),
@@ -297,11 +259,7 @@ impl Journal {
         match &mut self.open {
             Some(open) => open.append(&[entry]),
             None => {
-                let begin = Entry::Begin {
-                    version: VERSION,
-                    file: file.to_owned(),
-                    blake3: hash.to_hex().to_string(),
-                };
+                let begin = Entry::Begin { version: VERSION, file: file.to_owned(), blake3: hash.to_hex().to_string() };
                 let mut open = Open::create(&self.path)?;
                 let appended = open.append(&[begin, entry]);
                 if appended.is_ok() {
@@ -320,16 +278,16 @@ impl Journal {
             return Ok(());
         };
         let blake3 = hash.to_hex().to_string();
-        open.append(&[Entry::Saving { blake3 }])
-            .map_err(|error| journal_error(&self.path, error))
+        open.append(&[Entry::Saving { blake3 }]).map_err(|error| journal_error(&self.path, error))
     }
 
     /// Removes the journal from the disk: its steps are saved or given up.
     pub fn finish(&mut self) -> Result<(), DatasetError> {
-        match self.open.take() {
-            Some(_) => discard_journal(&self.path),
-            None => Ok(()),
-        }
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        drop(open);
+        discard_journal(&self.path)
     }
 }
 
@@ -340,9 +298,7 @@ impl Open {
         }
         let created = OpenOptions::new().append(true).create_new(true).open(path);
         let file = created.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => DatasetError::JournalInUse {
-                path: path.to_owned(),
-            },
+            io::ErrorKind::AlreadyExists => DatasetError::JournalInUse { path: path.to_owned() },
             _ => journal_error(path, error),
         })?;
         lock(&file, path)?;
@@ -367,17 +323,12 @@ impl Open {
 
 fn lock(file: &File, path: &Path) -> Result<(), DatasetError> {
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(DatasetError::JournalInUse {
-            path: path.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(DatasetError::JournalInUse { path: path.to_owned() }),
         // Some network folders have no locks; the journal works without.
         _ => Ok(()),
     }
 }
 
 fn journal_error(path: &Path, source: io::Error) -> DatasetError {
-    DatasetError::Journal {
-        path: path.to_owned(),
-        source,
-    }
+    DatasetError::Journal { path: path.to_owned(), source }
 }

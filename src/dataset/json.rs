@@ -24,11 +24,7 @@ pub(super) fn members(text: &str) -> Vec<Member> {
         let value = scan.value();
         let quoted = &text[key_span.clone()];
         let key = serde_json::from_str(quoted).unwrap_or_else(|_| quoted.to_owned());
-        found.push(Member {
-            key,
-            key_span,
-            value,
-        });
+        found.push(Member { key, key_span, value });
         scan.skip_comma();
     }
     found
@@ -60,10 +56,7 @@ pub(super) struct Style {
 impl Default for Style {
     /// As Python's `json.dumps` writes.
     fn default() -> Self {
-        Self {
-            colon: " ".into(),
-            comma: " ".into(),
-        }
+        Self { colon: " ".into(), comma: " ".into() }
     }
 }
 
@@ -71,11 +64,7 @@ impl Style {
     /// The style of the object that `text` holds.
     pub fn of(text: &str) -> Self {
         let members = members(text);
-        let after = |from: usize, mark: char, to: usize| {
-            text[from..to]
-                .split_once(mark)
-                .map(|(_, gap)| gap.to_owned())
-        };
+        let after = |from: usize, mark: char, to: usize| text[from..to].split_once(mark).map(|(_, gap)| gap.to_owned());
         let Some(first) = members.first() else {
             return Self::default();
         };
@@ -96,10 +85,7 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     /// Stands at the first thing inside the object or array that opens at or after `from`.
     fn inside(text: &'a str, from: usize) -> Self {
-        let mut scan = Self {
-            bytes: text.as_bytes(),
-            at: from,
-        };
+        let mut scan = Self { bytes: text.as_bytes(), at: from };
         scan.skip_space();
         scan.at += 1;
         scan.skip_space();
@@ -183,18 +169,10 @@ mod tests {
     #[test]
     fn members_are_found_with_their_places() {
         let found = members(TEXT);
-        let parts: Vec<_> = found
-            .iter()
-            .map(|m| (m.key.as_str(), &TEXT[m.value.clone()]))
-            .collect();
+        let parts: Vec<_> = found.iter().map(|m| (m.key.as_str(), &TEXT[m.value.clone()])).collect();
         assert_eq!(
             parts,
-            [
-                ("query", r#""焊\"缝,""#),
-                ("n", "-1.5e3"),
-                ("pos", r#"[ "a" ,"]}", {"x":[1]},null ]"#),
-                ("query", "{}"),
-            ]
+            [("query", r#""焊\"缝,""#), ("n", "-1.5e3"), ("pos", r#"[ "a" ,"]}", {"x":[1]},null ]"#), ("query", "{}"),]
         );
         assert_eq!(&TEXT[found[3].key_span.clone()], r#""qu\u0065ry""#);
     }
@@ -211,10 +189,7 @@ mod tests {
 
     #[test]
     fn style_is_the_lines_own() {
-        let style = |colon: &str, comma: &str| Style {
-            colon: colon.into(),
-            comma: comma.into(),
-        };
+        let style = |colon: &str, comma: &str| Style { colon: colon.into(), comma: comma.into() };
         assert_eq!(Style::of(r#"{"a": 1, "b": 2}"#), style(" ", " "));
         assert_eq!(Style::of(r#"{"a":1,"b":2}"#), style("", ""));
         assert_eq!(Style::of(r#"{"a": 1,"b":2}"#), style(" ", ""));

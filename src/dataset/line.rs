@@ -84,13 +84,7 @@ impl Line {
                 (None, faults) => (Content::Bad, faults),
             }
         };
-        Self {
-            id,
-            content,
-            faults: faults.into(),
-            bytes,
-            ending,
-        }
+        Self { id, content, faults: faults.into(), bytes, ending }
     }
 
     pub fn id(&self) -> LineId {
@@ -131,11 +125,7 @@ impl Line {
 
 /// The lines of a file: where each lies and how it ends. A byte order mark belongs to none.
 pub(super) fn split(source: &[u8]) -> Vec<(Range<usize>, Ending)> {
-    let mut start = if source.starts_with(BOM) {
-        BOM.len()
-    } else {
-        0
-    };
+    let mut start = if source.starts_with(BOM) { BOM.len() } else { 0 };
     let mut lines = Vec::new();
     while start < source.len() {
         let rest = &source[start..];
@@ -158,10 +148,7 @@ mod tests {
     #[test]
     fn lines_keep_their_endings() {
         let source = b"\xef\xbb\xbfa\r\n\nb\rc\n \r\r\nd";
-        let lines: Vec<_> = split(source)
-            .into_iter()
-            .map(|(range, ending)| (&source[range], ending))
-            .collect();
+        let lines: Vec<_> = split(source).into_iter().map(|(range, ending)| (&source[range], ending)).collect();
         assert_eq!(
             lines,
             [

@@ -100,16 +100,9 @@ impl Dataset {
     /// Only if the file cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref().to_owned();
-        let source = fs::read(&path).map_err(|source| DatasetError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let source = fs::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
         let on_disk = Some(blake3::hash(&source));
-        Ok(Self {
-            path: Some(path),
-            on_disk,
-            ..Self::from_bytes(source)
-        })
+        Ok(Self { path: Some(path), on_disk, ..Self::from_bytes(source) })
     }
 
     /// Reads rows that have no file yet.
@@ -117,16 +110,9 @@ impl Dataset {
         let lines: Vec<_> = line::split(&source)
             .into_par_iter()
             .enumerate()
-            .map(|(at, (range, ending))| {
-                Line::read(LineId(at as u64), Bytes::Source(range), ending, &source)
-            })
+            .map(|(at, (range, ending))| Line::read(LineId(at as u64), Bytes::Source(range), ending, &source))
             .collect();
-        Self {
-            next_id: lines.len() as u64,
-            lines,
-            source,
-            ..Self::default()
-        }
+        Self { next_id: lines.len() as u64, lines, source, ..Self::default() }
     }
 
     /// Keeps a journal of every step at `path` from now on, removed when the file is saved. The
@@ -147,29 +133,18 @@ impl Dataset {
     /// # Errors
     /// If the file cannot be read, or the journal is damaged at its start, in use, or belongs to
     /// another state of the file.
-    pub fn recover(
-        path: impl AsRef<Path>,
-        journal: impl AsRef<Path>,
-    ) -> Result<Recovered, DatasetError> {
+    pub fn recover(path: impl AsRef<Path>, journal: impl AsRef<Path>) -> Result<Recovered, DatasetError> {
         let (path, journal) = (path.as_ref(), journal.as_ref());
         let mut dataset = Self::open(path)?;
         let hash = blake3::hash(&dataset.source);
         let reopened = Journal::reopen(journal, path, &hash)?;
         let edits = reopened.steps.len();
         for (at, (step, splice)) in reopened.steps.into_iter().enumerate() {
-            let damaged = |reason| DatasetError::JournalDamaged {
-                path: journal.to_owned(),
-                line: at + 2,
-                reason,
-            };
+            let damaged = |reason| DatasetError::JournalDamaged { path: journal.to_owned(), line: at + 2, reason };
             dataset.replay(step, splice).map_err(damaged)?;
         }
         dataset.journal = Some(reopened.journal);
-        Ok(Recovered {
-            dataset,
-            edits,
-            lost: reopened.lost,
-        })
+        Ok(Recovered { dataset, edits, lost: reopened.lost })
     }
 
     /// Where the rows were read from or last saved to.
@@ -204,10 +179,7 @@ impl Dataset {
         // Lines keep the order they were read in, so a line is near where it was.
         let is = |at: &usize| self.lines.get(*at).is_some_and(|line| line.id() == id);
         let was = usize::try_from(id.0).ok()?.min(self.lines.len());
-        (0..=self.lines.len())
-            .flat_map(|apart| [was.checked_sub(apart), was.checked_add(apart)])
-            .flatten()
-            .find(is)
+        (0..=self.lines.len()).flat_map(|apart| [was.checked_sub(apart), was.checked_add(apart)]).flatten().find(is)
     }
 
     /// The row of a line, if it is there and usable.
@@ -230,12 +202,7 @@ impl Dataset {
     pub fn apply(&mut self, edit: Edit) -> Result<LineId, DatasetError> {
         let change = match edit {
             Edit::InsertRow { at, row } => self.insertion(at, &row)?,
-            Edit::RemoveLine { line } => Change {
-                at: self.find(line)?,
-                removes: true,
-                inserts: None,
-                previous: None,
-            },
+            Edit::RemoveLine { line } => Change { at: self.find(line)?, removes: true, inserts: None, previous: None },
             Edit::ReplaceLine { line, text } => {
                 if text.contains(['\n', '\r']) {
                     return Err(DatasetError::LineBreak);
@@ -246,24 +213,14 @@ impl Dataset {
                 self.replacement(self.find(line)?, text)
             }
             Edit::SetQuery { line, query } => self.rewrite(line, |row| row.set_query(&query))?,
-            Edit::SetPassage {
-                line,
-                side,
-                index,
-                text,
-            } => self.rewrite(line, |row| row.set_passage(side, index, &text))?,
-            Edit::AddPassage {
-                line,
-                side,
-                index,
-                text,
-            } => self.rewrite(line, |row| row.add_passage(side, index, &text))?,
-            Edit::RemovePassage { line, side, index } => {
-                self.rewrite(line, |row| row.remove_passage(side, index))?
+            Edit::SetPassage { line, side, index, text } => {
+                self.rewrite(line, |row| row.set_passage(side, index, &text))?
             }
-            Edit::MovePassage { line, from, index } => {
-                self.rewrite(line, |row| row.move_passage(from, index))?
+            Edit::AddPassage { line, side, index, text } => {
+                self.rewrite(line, |row| row.add_passage(side, index, &text))?
             }
+            Edit::RemovePassage { line, side, index } => self.rewrite(line, |row| row.remove_passage(side, index))?,
+            Edit::MovePassage { line, from, index } => self.rewrite(line, |row| row.move_passage(from, index))?,
         };
         let old = self.lines.get(change.at).filter(|_| change.removes);
         let touched = self.line_of(&change);
@@ -316,10 +273,7 @@ impl Dataset {
     /// or saved; or if it cannot be written. Then the file and the journal stay as they are.
     pub fn save(&mut self) -> Result<(), DatasetError> {
         let path = self.path.clone().ok_or(DatasetError::Untitled)?;
-        let found = save::hash_file(&path).map_err(|source| DatasetError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let found = save::hash_file(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
         // A file that was deleted holds nothing to overwrite.
         if found.is_some() && found != self.on_disk {
             return Err(DatasetError::ChangedOnDisk { path });
@@ -349,9 +303,7 @@ impl Dataset {
     /// # Errors
     /// If the journal cannot be deleted.
     pub fn close(mut self) -> Result<(), DatasetError> {
-        self.journal
-            .take()
-            .map_or(Ok(()), |mut journal| journal.finish())
+        self.journal.take().map_or(Ok(()), |mut journal| journal.finish())
     }
 
     /// The file as it would be saved.
@@ -362,11 +314,7 @@ impl Dataset {
     }
 
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let bom = if self.source.starts_with(BOM) {
-            BOM
-        } else {
-            &[]
-        };
+        let bom = if self.source.starts_with(BOM) { BOM } else { &[] };
         let lines = self.lines.iter();
         let lines = lines.flat_map(|line| [line.bytes.get(&self.source), line.ending.bytes()]);
         std::iter::once(bom).chain(lines)
@@ -376,10 +324,7 @@ impl Dataset {
         if fs::metadata(&path).is_ok_and(|found| found.permissions().readonly()) {
             return Err(DatasetError::ReadOnly { path });
         }
-        let failed = |source| DatasetError::Write {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| DatasetError::Write { path: path.clone(), source };
         let draft = save::Draft::write(&path, self.parts()).map_err(failed)?;
         let hash = draft.hash;
         if let Some(journal) = &mut self.journal {
@@ -394,8 +339,7 @@ impl Dataset {
 
     /// How the file's lines end, for lines that are added.
     fn newline(&self) -> Ending {
-        let known =
-            |line: &Line| matches!(line.ending, Ending::Lf | Ending::CrLf).then_some(line.ending);
+        let known = |line: &Line| matches!(line.ending, Ending::Lf | Ending::CrLf).then_some(line.ending);
         self.lines.iter().find_map(known).unwrap_or(Ending::Lf)
     }
 
@@ -432,22 +376,12 @@ impl Dataset {
             _ => (newline, None),
         };
         let line = self.read(LineId(self.next_id), row.to_line(&style).into(), ending);
-        Ok(Change {
-            at,
-            removes: false,
-            inserts: Some(usable(line, at)?),
-            previous,
-        })
+        Ok(Change { at, removes: false, inserts: Some(usable(line, at)?), previous })
     }
 
     fn replacement(&self, at: usize, text: String) -> Change {
         let old = &self.lines[at];
-        Change {
-            at,
-            removes: true,
-            inserts: Some(self.read(old.id(), text.into(), old.ending)),
-            previous: None,
-        }
+        Change { at, removes: true, inserts: Some(self.read(old.id(), text.into(), old.ending)), previous: None }
     }
 
     fn rewrite(
@@ -476,9 +410,7 @@ impl Dataset {
     }
 
     fn note(&mut self, step: Step, splice: Splice) -> Result<(), DatasetError> {
-        if let (Some(journal), Some(path), Some(hash)) =
-            (&mut self.journal, &self.path, &self.on_disk)
-        {
+        if let (Some(journal), Some(path), Some(hash)) = (&mut self.journal, &self.path, &self.on_disk) {
             journal.note(step, splice, path, hash)?;
         }
         Ok(())
@@ -487,20 +419,9 @@ impl Dataset {
     /// Makes a step of the journal again.
     fn replay(&mut self, step: Step, splice: Splice) -> Result<(), String> {
         let lines = self.lines.len();
-        let Splice {
-            at,
-            removes,
-            inserts,
-            previous,
-        } = &splice;
-        if *at >= lines + usize::from(!removes)
-            || (!removes && inserts.is_none())
-            || (*at == 0 && previous.is_some())
-        {
-            return Err(format!(
-                "there is no such step at line {} of {lines}",
-                at + 1
-            ));
+        let Splice { at, removes, inserts, previous } = &splice;
+        if *at >= lines + usize::from(!removes) || (!removes && inserts.is_none()) || (*at == 0 && previous.is_some()) {
+            return Err(format!("there is no such step at line {} of {lines}", at + 1));
         }
         self.revision += 1;
         // Undoing what was done before the last save is no undoing here, but a change like any.
@@ -518,9 +439,7 @@ impl Dataset {
         let change = Change {
             at: splice.at,
             removes: splice.removes,
-            inserts: splice
-                .inserts
-                .map(|new| self.read(id, new.line.into_bytes(), new.ending)),
+            inserts: splice.inserts.map(|new| self.read(id, new.line.into_bytes(), new.ending)),
             previous: splice.previous,
         };
         self.history.edit(change, &mut self.lines);

@@ -31,25 +31,15 @@ impl<'a> Object<'a> {
         let mut faults = Vec::new();
         for (at, member) in members.iter().enumerate() {
             if members[..at].iter().any(|other| other.key == member.key) {
-                faults.push((
-                    Some(column(text, member.key_span.start)),
-                    Fault::DuplicateKey(member.key.clone()),
-                ));
+                faults.push((Some(column(text, member.key_span.start)), Fault::DuplicateKey(member.key.clone())));
             }
         }
-        Ok(Self {
-            text,
-            members,
-            fields,
-            faults,
-        })
+        Ok(Self { text, members, fields, faults })
     }
 
     /// Takes a field out; `null` is the same as none.
     pub fn take(&mut self, key: &str) -> Option<Value> {
-        self.fields
-            .shift_remove(key)
-            .filter(|value| !value.is_null())
+        self.fields.shift_remove(key).filter(|value| !value.is_null())
     }
 
     /// Takes a string that the line must have, with something in it.
@@ -68,11 +58,7 @@ impl<'a> Object<'a> {
                     field,
                     match other {
                         None => Fault::Missing(field),
-                        Some(value) => Fault::WrongType {
-                            field,
-                            wanted: "a string",
-                            found: type_name(&value),
-                        },
+                        Some(value) => Fault::WrongType { field, wanted: "a string", found: type_name(&value) },
                     },
                 );
                 String::new()
@@ -100,9 +86,9 @@ impl<'a> Object<'a> {
         let place = self.members.iter().rfind(|member| member.key == field.key);
         let start = place.map(|member| match field.item {
             None => member.value.start,
-            Some(item) => elements(self.text, member.value.clone())
-                .get(item)
-                .map_or(member.value.start, |element| element.start),
+            Some(item) => {
+                elements(self.text, member.value.clone()).get(item).map_or(member.value.start, |element| element.start)
+            }
         });
         let column = start.map(|start| column(self.text, start));
         self.faults.push((column, fault));
@@ -110,14 +96,7 @@ impl<'a> Object<'a> {
 
     pub fn ignore(&mut self, field: Field, wanted: &'static str, value: &Value) {
         let found = type_name(value);
-        self.fault(
-            field,
-            Fault::Ignored {
-                field,
-                wanted,
-                found,
-            },
-        );
+        self.fault(field, Fault::Ignored { field, wanted, found });
     }
 
     pub fn check_characters(&mut self, field: Field, text: &str) {
@@ -141,10 +120,7 @@ pub(super) fn type_name(value: &Value) -> &'static str {
 
 /// The column (1-based, in characters) of a byte of the line.
 fn column(text: &str, byte: usize) -> usize {
-    1 + text
-        .char_indices()
-        .take_while(|(start, _)| *start < byte)
-        .count()
+    1 + text.char_indices().take_while(|(start, _)| *start < byte).count()
 }
 
 fn not_json(text: &str, error: &serde_json::Error) -> Found {
@@ -175,57 +151,25 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused_with_a_column_in_characters() {
         let json = |why: &str| format!("the line is not JSON: {why}");
-        assert_eq!(
-            refused("焊缝".as_bytes()),
-            (Some(1), json("expected value"))
-        );
-        assert_eq!(
-            refused("{\"焊\": NaN}".as_bytes()),
-            (Some(7), json("NaN and Infinity are not JSON numbers"))
-        );
-        assert_eq!(
-            refused("{\"焊\": -Infinity}".as_bytes()).1,
-            json("NaN and Infinity are not JSON numbers")
-        );
+        assert_eq!(refused("焊缝".as_bytes()), (Some(1), json("expected value")));
+        assert_eq!(refused("{\"焊\": NaN}".as_bytes()), (Some(7), json("NaN and Infinity are not JSON numbers")));
+        assert_eq!(refused("{\"焊\": -Infinity}".as_bytes()).1, json("NaN and Infinity are not JSON numbers"));
         assert_eq!(refused(br#"{"a": "b"#).1, json("it ends too early"));
         assert_eq!(refused(br#"{"a": 1e999}"#).1, json("number out of range"));
-        assert_eq!(
-            refused("焊\u{0}".as_bytes()),
-            (Some(1), json("expected value"))
-        );
+        assert_eq!(refused("焊\u{0}".as_bytes()), (Some(1), json("expected value")));
         assert_eq!(
             refused(b"{\"a\": \"b\x01\"}").1,
             json("control character (\\u0000-\\u001F) found while parsing a string")
         );
-        assert_eq!(
-            refused("[".repeat(100_000).as_bytes()).1,
-            json("recursion limit exceeded")
-        );
-        assert_eq!(
-            refused(br#"{"a": "\ud800"}"#).1,
-            json("unexpected end of hex escape")
-        );
-        assert_eq!(
-            refused(br#"[{"query": "q"}]"#),
-            (
-                None,
-                "the line holds a list, not an object in braces".into()
-            )
-        );
-        assert_eq!(
-            refused(b"{\"\xe7\x84\x8a\": \"\xff\"}"),
-            (Some(8), "the line is not valid UTF-8".into())
-        );
+        assert_eq!(refused("[".repeat(100_000).as_bytes()).1, json("recursion limit exceeded"));
+        assert_eq!(refused(br#"{"a": "\ud800"}"#).1, json("unexpected end of hex escape"));
+        assert_eq!(refused(br#"[{"query": "q"}]"#), (None, "the line holds a list, not an object in braces".into()));
+        assert_eq!(refused(b"{\"\xe7\x84\x8a\": \"\xff\"}"), (Some(8), "the line is not valid UTF-8".into()));
     }
 
     #[test]
     fn duplicate_keys_are_found_however_they_are_written() {
-        let object = Object::read(br#"{"query": 1, "qu\u0065ry": 2}"#)
-            .ok()
-            .unwrap();
-        assert_eq!(
-            object.faults,
-            [(Some(14), Fault::DuplicateKey("query".into()))]
-        );
+        let object = Object::read(br#"{"query": 1, "qu\u0065ry": 2}"#).ok().unwrap();
+        assert_eq!(object.faults, [(Some(14), Fault::DuplicateKey("query".into()))]);
     }
 }

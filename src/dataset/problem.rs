@@ -55,10 +55,7 @@ impl Field {
     }
 
     pub(super) fn item(key: &'static str, item: usize) -> Self {
-        Self {
-            key,
-            item: Some(item),
-        }
+        Self { key, item: Some(item) }
     }
 }
 
@@ -85,26 +82,14 @@ pub enum Fault {
     #[error("{0} is missing")]
     Missing(Field),
     #[error("{field} is {found}, not {wanted}")]
-    WrongType {
-        field: Field,
-        wanted: &'static str,
-        found: &'static str,
-    },
+    WrongType { field: Field, wanted: &'static str, found: &'static str },
     #[error("{0} is empty")]
     Empty(Field),
 
     #[error("{field} has {found} items for {wanted} passages")]
-    WrongLength {
-        field: Field,
-        wanted: usize,
-        found: usize,
-    },
+    WrongLength { field: Field, wanted: usize, found: usize },
     #[error("{field} is {found}, not {wanted}, and is left out")]
-    Ignored {
-        field: Field,
-        wanted: &'static str,
-        found: &'static str,
-    },
+    Ignored { field: Field, wanted: &'static str, found: &'static str },
     #[error("{0} is an empty negative")]
     EmptyNegative(Field),
     #[error("`neg` is an empty list")]
@@ -141,9 +126,7 @@ impl Fault {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Fault::InvalidUtf8 => {
-                "Convert the file to UTF-8 (it may be GBK), or type the line anew"
-            }
+            Fault::InvalidUtf8 => "Convert the file to UTF-8 (it may be GBK), or type the line anew",
             Fault::NotJson(_) => {
                 "Correct the text at that column: one object a line, as in {\"query\": \"…\", \"pos\": [\"…\"]}"
             }
@@ -152,9 +135,7 @@ impl Fault {
             Fault::Missing(_) => "Add it to the line",
             Fault::WrongType { .. } => "Correct the value",
             Fault::Empty(_) => "Write it, or remove the line",
-            Fault::WrongLength { .. } => {
-                "It is not used; give it one item for each passage, in the same order"
-            }
+            Fault::WrongLength { .. } => "It is not used; give it one item for each passage, in the same order",
             Fault::Ignored { .. } => "Correct the value, or remove it",
             Fault::EmptyNegative(_) => "Remove this negative, or write it",
             Fault::NoNegatives => "Add a negative before training on this row",
@@ -175,11 +156,7 @@ mod tests {
             id: None,
             line: 7,
             column: Some(12),
-            fault: Fault::WrongType {
-                field: Field::item("pos", 1),
-                wanted: "a string",
-                found: "a number",
-            },
+            fault: Fault::WrongType { field: Field::item("pos", 1), wanted: "a string", found: "a number" },
         };
         assert!(problem.is_bad());
         assert_eq!(

@@ -13,11 +13,7 @@ pub fn relevant(row: &Row, corpus: &Corpus) -> Vec<usize> {
     for (at, text) in row.pos.iter().enumerate() {
         let id = row.pos_ids.as_ref().and_then(|ids| ids.get(at)?.as_deref());
         let by_id = id.map_or(&[][..], |id| corpus.with_id(id));
-        let hits = if by_id.is_empty() {
-            corpus.with_text(text)
-        } else {
-            by_id
-        };
+        let hits = if by_id.is_empty() { corpus.with_text(text) } else { by_id };
         found.extend_from_slice(hits);
     }
     found.sort_unstable();
@@ -48,10 +44,7 @@ mod tests {
         };
         assert_eq!(found(&["two", "one"], None), [0, 1, 2]);
         assert_eq!(found(&["one"], Some(&[Some("c")])), [2]);
-        assert_eq!(
-            found(&["corrected", "two"], Some(&[Some("4"), None])),
-            [1, 3]
-        );
+        assert_eq!(found(&["corrected", "two"], Some(&[Some("4"), None])), [1, 3]);
         assert_eq!(found(&["two"], Some(&[Some("unknown")])), [1]);
         assert!(found(&["three"], None).is_empty());
     }

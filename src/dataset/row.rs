@@ -116,30 +116,15 @@ impl Row {
     pub(super) fn to_line(&self, style: &Style) -> String {
         let list = |items: Vec<String>| format!("[{}]", items.join(&format!(",{}", style.comma)));
         let texts = |texts: &[String]| list(texts.iter().map(|text| quote(text)).collect());
-        let numbers = |numbers: &[f64]| {
-            list(
-                numbers
-                    .iter()
-                    .map(|number| Value::from(*number).to_string())
-                    .collect(),
-            )
-        };
+        let numbers = |numbers: &[f64]| list(numbers.iter().map(|number| Value::from(*number).to_string()).collect());
         let names = |names: &[Option<String>]| {
-            list(
-                names
-                    .iter()
-                    .map(|name| name.as_deref().map_or("null".into(), quote))
-                    .collect(),
-            )
+            list(names.iter().map(|name| name.as_deref().map_or("null".into(), quote)).collect())
         };
         let mut fields = vec![("query", quote(&self.query)), ("pos", texts(&self.pos))];
         if !self.neg.is_empty() {
             fields.push(("neg", texts(&self.neg)));
         }
-        for (key, scores) in [
-            ("pos_scores", &self.pos_scores),
-            ("neg_scores", &self.neg_scores),
-        ] {
+        for (key, scores) in [("pos_scores", &self.pos_scores), ("neg_scores", &self.neg_scores)] {
             fields.extend(scores.as_deref().map(|scores| (key, numbers(scores))));
         }
         for (key, ids) in [("pos_ids", &self.pos_ids), ("neg_ids", &self.neg_ids)] {
@@ -150,10 +135,8 @@ impl Row {
         }
         let other = self.other.iter();
         fields.extend(other.map(|(key, value)| (key.as_str(), value.to_string())));
-        let members: Vec<_> = fields
-            .into_iter()
-            .map(|(key, value)| format!("{}:{}{value}", quote(key), style.colon))
-            .collect();
+        let members: Vec<_> =
+            fields.into_iter().map(|(key, value)| format!("{}:{}{value}", quote(key), style.colon)).collect();
         format!("{{{}}}", members.join(&format!(",{}", style.comma)))
     }
 }
@@ -169,14 +152,7 @@ fn passages(object: &mut Object, side: Side) -> Vec<String> {
             return Vec::new();
         }
         Some(other) => {
-            object.fault(
-                field,
-                Fault::WrongType {
-                    field,
-                    wanted: "a list of strings",
-                    found: type_name(&other),
-                },
-            );
+            object.fault(field, Fault::WrongType { field, wanted: "a list of strings", found: type_name(&other) });
             return Vec::new();
         }
     };
@@ -206,14 +182,7 @@ fn passages(object: &mut Object, side: Side) -> Vec<String> {
                 object.check_characters(field, &text);
                 texts.push(text);
             }
-            other => object.fault(
-                field,
-                Fault::WrongType {
-                    field,
-                    wanted: "a string",
-                    found: type_name(&other),
-                },
-            ),
+            other => object.fault(field, Fault::WrongType { field, wanted: "a string", found: type_name(&other) }),
         }
     }
     texts
@@ -225,14 +194,7 @@ fn parallel(object: &mut Object, key: &'static str, passages: usize) -> Option<V
         Value::Array(items) if items.len() == passages => Some(items),
         Value::Array(items) => {
             let field = Field::whole(key);
-            object.fault(
-                field,
-                Fault::WrongLength {
-                    field,
-                    wanted: passages,
-                    found: items.len(),
-                },
-            );
+            object.fault(field, Fault::WrongLength { field, wanted: passages, found: items.len() });
             None
         }
         other => {
@@ -287,10 +249,7 @@ mod tests {
         let (row, faults) = Row::read(line.as_bytes());
         let bad = faults.iter().any(|(_, fault)| fault.is_bad());
         assert_eq!(row.is_none(), bad, "{line}");
-        faults
-            .iter()
-            .map(|(column, fault)| format!("{}: {fault}", column.unwrap_or(0)))
-            .collect()
+        faults.iter().map(|(column, fault)| format!("{}: {fault}", column.unwrap_or(0))).collect()
     }
 
     #[test]
@@ -316,47 +275,22 @@ mod tests {
         let line = r#"{"query": "q", "pos": ["a"], "neg": null, "pos_scores": null, "pos_ids": null, "prompt": null, "type": null}"#;
         let (row, faults) = Row::read(line.as_bytes());
         assert!(faults.is_empty());
-        assert_eq!(
-            row,
-            Some(Row {
-                query: "q".into(),
-                pos: vec!["a".into()],
-                ..Row::default()
-            })
-        );
+        assert_eq!(row, Some(Row { query: "q".into(), pos: vec!["a".into()], ..Row::default() }));
     }
 
     #[test]
     fn what_makes_a_line_unusable() {
         for (line, expected) in [
             (r#"{"pos": ["a"]}"#, "0: `query` is missing"),
-            (
-                r#"{"query": ["q"], "pos": ["a"]}"#,
-                "11: `query` is a list, not a string",
-            ),
+            (r#"{"query": ["q"], "pos": ["a"]}"#, "11: `query` is a list, not a string"),
             (r#"{"query": " ", "pos": ["a"]}"#, "11: `query` is empty"),
             (r#"{"query": "q"}"#, "0: `pos` is missing"),
             (r#"{"query": "q", "pos": []}"#, "23: `pos` is empty"),
-            (
-                r#"{"query": "q", "pos": "a"}"#,
-                "23: `pos` is a string, not a list of strings",
-            ),
-            (
-                r#"{"query": "q", "pos": ["a", 3]}"#,
-                "29: item 2 of `pos` is a number, not a string",
-            ),
-            (
-                r#"{"query": "q", "pos": ["a", ""]}"#,
-                "29: item 2 of `pos` is empty",
-            ),
-            (
-                r#"{"query": "焊", "pos": ["a"], "neg": {}}"#,
-                "37: `neg` is an object, not a list of strings",
-            ),
-            (
-                r#"{"query": "q", "pos": ["a"], "neg": [null]}"#,
-                "38: item 1 of `neg` is null, not a string",
-            ),
+            (r#"{"query": "q", "pos": "a"}"#, "23: `pos` is a string, not a list of strings"),
+            (r#"{"query": "q", "pos": ["a", 3]}"#, "29: item 2 of `pos` is a number, not a string"),
+            (r#"{"query": "q", "pos": ["a", ""]}"#, "29: item 2 of `pos` is empty"),
+            (r#"{"query": "焊", "pos": ["a"], "neg": {}}"#, "37: `neg` is an object, not a list of strings"),
+            (r#"{"query": "q", "pos": ["a"], "neg": [null]}"#, "38: item 1 of `neg` is null, not a string"),
         ] {
             assert_eq!(faults(line), [expected], "{line}");
             assert!(Row::read(line.as_bytes()).0.is_none());
@@ -366,10 +300,7 @@ mod tests {
     #[test]
     fn what_leaves_a_usable_row() {
         for (line, expected) in [
-            (
-                r#"{"query": "q", "pos": ["a"], "pos_scores": [1, 2]}"#,
-                "44: `pos_scores` has 2 items for 1 passages",
-            ),
+            (r#"{"query": "q", "pos": ["a"], "pos_scores": [1, 2]}"#, "44: `pos_scores` has 2 items for 1 passages"),
             (
                 r#"{"query": "q", "pos": ["a", "b"], "pos_scores": [1, "2"]}"#,
                 "53: item 2 of `pos_scores` is a string, not a number, and is left out",
@@ -378,22 +309,10 @@ mod tests {
                 r#"{"query": "q", "pos": ["a"], "pos_ids": [[]]}"#,
                 "42: item 1 of `pos_ids` is a list, not an id, and is left out",
             ),
-            (
-                r#"{"query": "q", "pos": ["a"], "neg": ["b", " "]}"#,
-                "43: item 2 of `neg` is an empty negative",
-            ),
-            (
-                r#"{"query": "q", "pos": ["a"], "neg": []}"#,
-                "37: `neg` is an empty list",
-            ),
-            (
-                r#"{"query": "q", "pos": ["a"], "type": 3}"#,
-                "38: `type` is a number, not a string, and is left out",
-            ),
-            (
-                r#"{"query": "q\u0000", "pos": ["a"]}"#,
-                "11: `query` holds control characters",
-            ),
+            (r#"{"query": "q", "pos": ["a"], "neg": ["b", " "]}"#, "43: item 2 of `neg` is an empty negative"),
+            (r#"{"query": "q", "pos": ["a"], "neg": []}"#, "37: `neg` is an empty list"),
+            (r#"{"query": "q", "pos": ["a"], "type": 3}"#, "38: `type` is a number, not a string, and is left out"),
+            (r#"{"query": "q\u0000", "pos": ["a"]}"#, "11: `query` holds control characters"),
             (
                 r#"{"query": "q", "pos": ["a", "b"], "neg": ["c", "b"]}"#,
                 "48: item 2 of `neg` is the same text as item 2 of `pos`",

@@ -61,18 +61,12 @@ impl Draft {
             file.as_file().set_permissions(old.permissions())?;
         }
         file.as_file().sync_all()?;
-        Ok(Self {
-            file,
-            target,
-            hash: hasher.finalize(),
-        })
+        Ok(Self { file, target, hash: hasher.finalize() })
     }
 
     /// Puts the draft in the place of the file.
     pub fn publish(self) -> io::Result<()> {
-        self.file
-            .persist(&self.target)
-            .map_err(|error| error.error)?;
+        self.file.persist(&self.target).map_err(|error| error.error)?;
         #[cfg(unix)]
         if let Some(folder) = self.target.parent().filter(|f| !f.as_os_str().is_empty()) {
             // The file is in its place; not every file system can sync a folder.
@@ -138,10 +132,7 @@ mod tests {
         write(&link, "second");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&file).unwrap(), "second");
-        assert_eq!(
-            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o640
-        );
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
         symlink("loop", folder.path().join("loop")).unwrap();
         assert!(Draft::write(&folder.path().join("loop"), [].into_iter()).is_err());
     }

@@ -11,10 +11,7 @@ fn row_line(query: &str) -> String {
 }
 
 fn set_query(dataset: &Dataset, at: usize, query: &str) -> Edit {
-    Edit::SetQuery {
-        line: dataset.lines()[at].id(),
-        query: query.into(),
-    }
+    Edit::SetQuery { line: dataset.lines()[at].id(), query: query.into() }
 }
 
 /// A file in a folder of its own.
@@ -30,11 +27,7 @@ impl Place {
         let file = folder.path().join("rows.jsonl");
         let journal = folder.path().join("journals/rows.journal");
         fs::write(&file, bytes).unwrap();
-        Self {
-            folder,
-            file,
-            journal,
-        }
+        Self { folder, file, journal }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -71,13 +64,7 @@ fn every_positive_of_the_sample_questions_is_in_the_corpus() {
     let eval = Dataset::open(repository("sample_data/eval.jsonl")).unwrap();
     for (line, row) in eval.rows() {
         let by_id = relevant(row, &corpus);
-        let by_text = relevant(
-            &Row {
-                pos_ids: None,
-                ..(**row).clone()
-            },
-            &corpus,
-        );
+        let by_text = relevant(&Row { pos_ids: None, ..(**row).clone() }, &corpus);
         assert_eq!(by_id.len(), row.pos.len(), "line {line}");
         assert_eq!(by_id, by_text, "line {line}");
     }
@@ -102,9 +89,7 @@ fn broken_lines_are_listed_and_saved_as_they_are() {
         assert_eq!(texts, expected_texts, "line {line}");
     }
     assert_eq!(found.len(), BROKEN.len());
-    let good = dataset
-        .rows()
-        .filter(|(_, row)| row.query.starts_with("好行"));
+    let good = dataset.rows().filter(|(_, row)| row.query.starts_with("好行"));
     assert_eq!(good.count(), 35);
     assert_eq!(dataset.to_bytes(), original);
 
@@ -120,14 +105,8 @@ fn broken_lines_are_listed_and_saved_as_they_are() {
 const BROKEN: &[(usize, &[&str])] = &[
     (2, &["bad 2: the line is not JSON: expected ident"]),
     (4, &["bad 33: the line is not JSON: it ends too early"]),
-    (
-        6,
-        &["bad -: the line holds a list, not an object in braces"],
-    ),
-    (
-        8,
-        &["bad -: the line holds a string, not an object in braces"],
-    ),
+    (6, &["bad -: the line holds a list, not an object in braces"]),
+    (8, &["bad -: the line holds a string, not an object in braces"]),
     (10, &["bad -: `query` is missing"]),
     (12, &["bad 11: `query` is a number, not a string"]),
     (14, &["bad 11: `query` is empty"]),
@@ -135,44 +114,19 @@ const BROKEN: &[(usize, &[&str])] = &[
     (19, &["bad -: `pos` is missing"]),
     (21, &["bad 23: `pos` is empty"]),
     (23, &["bad 23: `pos` is a string, not a list of strings"]),
-    (
-        25,
-        &[
-            "bad 29: item 2 of `pos` is a number, not a string",
-            "bad 32: item 3 of `pos` is null, not a string",
-        ],
-    ),
+    (25, &["bad 29: item 2 of `pos` is a number, not a string", "bad 32: item 3 of `pos` is null, not a string"]),
     (27, &["bad 29: item 2 of `pos` is empty"]),
     (29, &["bad 37: `neg` is a string, not a list of strings"]),
     (32, &["bad 43: item 2 of `neg` is an object, not a string"]),
     (34, &["bad 16: the line is not valid UTF-8"]),
     (36, &["bad 32: the key `query` stands twice in the line"]),
-    (
-        38,
-        &[
-            "bad 16: the line is not JSON: control character (\\u0000-\\u001F) found while parsing a string",
-        ],
-    ),
+    (38, &["bad 16: the line is not JSON: control character (\\u0000-\\u001F) found while parsing a string"]),
     (40, &["bad 1: the line is not JSON: expected value"]),
-    (
-        42,
-        &[
-            "bad 15: the line is not JSON: control character (\\u0000-\\u001F) found while parsing a string",
-        ],
-    ),
+    (42, &["bad 15: the line is not JSON: control character (\\u0000-\\u001F) found while parsing a string"]),
     (44, &["bad 49: the line is not JSON: number out of range"]),
-    (
-        47,
-        &["bad 45: the line is not JSON: NaN and Infinity are not JSON numbers"],
-    ),
-    (
-        49,
-        &["bad 23: the line is not JSON: unexpected end of hex escape"],
-    ),
-    (
-        51,
-        &["bad 164: the line is not JSON: recursion limit exceeded"],
-    ),
+    (47, &["bad 45: the line is not JSON: NaN and Infinity are not JSON numbers"]),
+    (49, &["bad 23: the line is not JSON: unexpected end of hex escape"]),
+    (51, &["bad 164: the line is not JSON: recursion limit exceeded"]),
     (53, &["bad 30: the line is not JSON: trailing characters"]),
     (55, &["bad 2: the line is not JSON: key must be a string"]),
     (57, &["bad 1: the line is not JSON: expected value"]),
@@ -186,10 +140,7 @@ const BROKEN: &[(usize, &[&str])] = &[
     ),
     (64, &["warning 43: item 2 of `neg` is an empty negative"]),
     (66, &["warning 37: `neg` is an empty list"]),
-    (
-        68,
-        &["warning 38: item 1 of `neg` is the same text as item 1 of `pos`"],
-    ),
+    (68, &["warning 38: item 1 of `neg` is the same text as item 1 of `pos`"]),
     (70, &["warning 41: `pos_ids` has 2 items for 1 passages"]),
     (
         72,
@@ -207,10 +158,7 @@ fn a_bad_line_is_mended_by_its_text() {
     let original = dataset.to_bytes();
     let line = dataset.lines()[0].id();
     assert!(dataset.lines()[0].is_bad());
-    assert!(matches!(
-        dataset.apply(set_query(&dataset, 0, "r")),
-        Err(DatasetError::NotARow { line: 1 })
-    ));
+    assert!(matches!(dataset.apply(set_query(&dataset, 0, "r")), Err(DatasetError::NotARow { line: 1 })));
     let text = dataset.text(line).unwrap().replace('\u{fffd}', "焊");
     let replaced = dataset.apply(Edit::ReplaceLine { line, text });
     assert_eq!(replaced.unwrap(), line);
@@ -231,26 +179,12 @@ fn a_row_is_never_left_unusable() {
     let line = dataset.lines()[0].id();
     let side = Side::Positive;
     for edit in [
-        Edit::RemovePassage {
-            line,
-            side,
-            index: 0,
-        },
-        Edit::MovePassage {
-            line,
-            from: side,
-            index: 0,
-        },
-        Edit::InsertRow {
-            at: 0,
-            row: Box::default(),
-        },
+        Edit::RemovePassage { line, side, index: 0 },
+        Edit::MovePassage { line, from: side, index: 0 },
+        Edit::InsertRow { at: 0, row: Box::default() },
     ] {
         let error = dataset.apply(edit).unwrap_err();
-        assert!(
-            matches!(error, DatasetError::Unusable { line: 1, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, DatasetError::Unusable { line: 1, .. }), "{error}");
     }
     assert!(!dataset.is_modified() && !dataset.can_undo());
 }
@@ -275,10 +209,7 @@ fn lines_keep_their_identity() {
     assert_eq!(dataset.position(ids[1]), None);
     assert_eq!(dataset.position(ids[2]), Some(2));
     assert_eq!(dataset.row(ids[2]).unwrap().query, "c");
-    assert!(matches!(
-        dataset.apply(Edit::RemoveLine { line: ids[1] }),
-        Err(DatasetError::NoSuchLine)
-    ));
+    assert!(matches!(dataset.apply(Edit::RemoveLine { line: ids[1] }), Err(DatasetError::NoSuchLine)));
     assert_eq!(dataset.undo().unwrap(), Some(ids[1]));
     assert_eq!(dataset.position(ids[1]), Some(2));
     assert_eq!(dataset.undo().unwrap(), Some(new));
@@ -314,10 +245,7 @@ fn an_inserted_row_takes_the_style_and_ending_of_the_file() {
     assert_eq!(inserted(&crlf, 1), format!("{crlf}{compact}\r\n"));
     let mut dataset = Dataset::default();
     let wrong = Edit::InsertRow { at: 1, row };
-    assert!(matches!(
-        dataset.apply(wrong),
-        Err(DatasetError::NoSuchPlace { at: 1, lines: 0 })
-    ));
+    assert!(matches!(dataset.apply(wrong), Err(DatasetError::NoSuchPlace { at: 1, lines: 0 })));
 }
 
 #[test]
@@ -328,10 +256,7 @@ fn a_file_that_another_program_changed_is_not_overwritten() {
     // Same length: only the content tells.
     fs::write(&place.file, row_line("b")).unwrap();
     let error = dataset.save().unwrap_err();
-    assert!(
-        matches!(error, DatasetError::ChangedOnDisk { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, DatasetError::ChangedOnDisk { .. }), "{error}");
     assert_eq!(place.bytes(), row_line("b").as_bytes());
     assert!(dataset.is_modified() && place.journal.exists());
     dataset.save_anyway().unwrap();
@@ -391,15 +316,10 @@ fn a_crash_loses_no_step() {
     dataset.undo().unwrap();
     let state = dataset.to_bytes();
     assert!(matches!(
-        Dataset::open(&place.file)
-            .unwrap()
-            .with_journal(&place.journal),
+        Dataset::open(&place.file).unwrap().with_journal(&place.journal),
         Err(DatasetError::JournalPending { edits: 3, .. })
     ));
-    assert!(matches!(
-        place.recover(),
-        Err(DatasetError::JournalInUse { .. })
-    ));
+    assert!(matches!(place.recover(), Err(DatasetError::JournalInUse { .. })));
     drop(dataset);
 
     let pending = pending_journal(&place.journal).unwrap().unwrap();
@@ -471,17 +391,11 @@ fn a_journal_that_does_not_fit_is_refused_and_kept() {
     let journal = fs::read(&place.journal).unwrap();
     fs::write(&place.file, row_line("c")).unwrap();
     let refused = place.recover().unwrap_err();
-    assert!(
-        matches!(refused, DatasetError::JournalMismatch { .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, DatasetError::JournalMismatch { .. }), "{refused}");
     assert_eq!(fs::read(&place.journal).unwrap(), journal);
     fs::write(&place.journal, "nonsense\n").unwrap();
     let refused = place.recover().unwrap_err();
-    assert!(
-        matches!(refused, DatasetError::JournalDamaged { line: 1, .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, DatasetError::JournalDamaged { line: 1, .. }), "{refused}");
     discard_journal(&place.journal).unwrap();
     discard_journal(&place.journal).unwrap();
     assert_eq!(place.recover().unwrap().edits, 0);
@@ -541,23 +455,16 @@ fn closing_gives_up_what_was_not_saved() {
 fn any_line() -> impl Strategy<Value = Vec<u8>> {
     let text = prop_oneof!["[ -~焊缝\\n\\t\"\\\\]{0,6}", Just("q".to_owned())];
     let texts = prop::collection::vec(text.clone(), 0..4);
-    let rows = (text, texts.clone(), texts, any::<(bool, bool)>()).prop_map(
-        |(query, pos, neg, (spaced, lists))| {
-            let mut row = serde_json::json!({"query": query, "x": 1.50, "pos": pos, "neg": neg});
-            if lists {
-                row["neg_ids"] = (0..neg.len()).map(|at| format!("n{at}")).collect();
-                row["pos_scores"] = (0..pos.len()).collect();
-                row["neg_scores"] = vec![0.5; neg.len() / 2 * 2].into();
-            }
-            let text = row.to_string();
-            if spaced {
-                text.replace("\":", "\": ")
-            } else {
-                text
-            }
-            .into_bytes()
-        },
-    );
+    let rows = (text, texts.clone(), texts, any::<(bool, bool)>()).prop_map(|(query, pos, neg, (spaced, lists))| {
+        let mut row = serde_json::json!({"query": query, "x": 1.50, "pos": pos, "neg": neg});
+        if lists {
+            row["neg_ids"] = (0..neg.len()).map(|at| format!("n{at}")).collect();
+            row["pos_scores"] = (0..pos.len()).collect();
+            row["neg_scores"] = vec![0.5; neg.len() / 2 * 2].into();
+        }
+        let text = row.to_string();
+        if spaced { text.replace("\":", "\": ") } else { text }.into_bytes()
+    });
     prop_oneof![
         8 => rows,
         1 => prop::collection::vec(any::<u8>(), 0..20),
@@ -614,37 +521,15 @@ fn act(dataset: &mut Dataset, act: Act) {
         Act::Save => return dataset.save().unwrap(),
         Act::Edit(kind, at, index, positive, text) => (kind, at, index, positive, text),
     };
-    let side = if positive {
-        Side::Positive
-    } else {
-        Side::Negative
-    };
-    let row = Box::new(Row {
-        query: text.clone(),
-        pos: vec![text.clone()],
-        ..Row::default()
-    });
+    let side = if positive { Side::Positive } else { Side::Negative };
+    let row = Box::new(Row { query: text.clone(), pos: vec![text.clone()], ..Row::default() });
     let line = dataset.lines().get(at).map_or(LineId(99), Line::id);
     let edit = match kind {
         0 => Edit::SetQuery { line, query: text },
-        1 => Edit::SetPassage {
-            line,
-            side,
-            index,
-            text,
-        },
-        2 => Edit::AddPassage {
-            line,
-            side,
-            index,
-            text,
-        },
+        1 => Edit::SetPassage { line, side, index, text },
+        2 => Edit::AddPassage { line, side, index, text },
         3 => Edit::RemovePassage { line, side, index },
-        4 => Edit::MovePassage {
-            line,
-            from: side,
-            index,
-        },
+        4 => Edit::MovePassage { line, from: side, index },
         5 => Edit::InsertRow { at, row },
         6 => Edit::RemoveLine { line },
         _ => Edit::ReplaceLine { line, text },

@@ -1,0 +1,176 @@
+//! Which devices this machine has, and opening one.
+
+mod adapters;
+mod choice;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use burn::tensor::Device;
+use thiserror::Error;
+
+pub use choice::DeviceChoice;
+
+/// What kind of part a device is; the order is the order of preference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeviceKind {
+    DiscreteGpu,
+    IntegratedGpu,
+    VirtualGpu,
+    OtherGpu,
+    Cpu,
+    /// A graphics adapter that is a program on the processor: right, and slow.
+    SoftwareGpu,
+}
+
+/// A device that burn can compute on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// How to ask for exactly this device; never [`DeviceChoice::Auto`].
+    pub choice: DeviceChoice,
+    /// The part's own name.
+    pub name: String,
+    pub kind: DeviceKind,
+    /// Vulkan, Metal, DX12, CUDA, or CPU.
+    pub api: String,
+}
+
+/// A device that cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ComputeError {
+    #[error("`{0}` is no device; write auto, cpu, wgpu, wgpu:N, cuda or cuda:N")]
+    NotADevice(String),
+    #[error("there is no device {wanted} here; there are: {present}")]
+    Absent { wanted: String, present: String },
+    #[error(
+        "this program was built without CUDA; build it with `--features cuda`, or choose wgpu, which runs on NVIDIA cards too"
+    )]
+    NoCuda,
+    #[error("{device} did not start: {cause}; choose another device, or update its driver")]
+    NotStarted { device: String, cause: String },
+}
+
+impl DeviceInfo {
+    /// Name and API for a person, such as `NVIDIA RTX 4060 (Vulkan)`.
+    pub fn label(&self) -> String {
+        match self.kind {
+            DeviceKind::Cpu => self.name.clone(),
+            DeviceKind::SoftwareGpu => format!("{} ({}, software: slow)", self.name, self.api),
+            _ => format!("{} ({})", self.name, self.api),
+        }
+    }
+
+    /// The burn device. Opening the same device twice gives the same one.
+    ///
+    /// CubeCL keys its streams by thread: do all work of a device on one thread.
+    pub fn open(&self) -> Result<Device, ComputeError> {
+        static OPEN: OnceLock<Mutex<HashMap<DeviceChoice, Device>>> = OnceLock::new();
+        let open = OPEN.get_or_init(Default::default);
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(device) = open.get(&self.choice) {
+            return Ok(device.clone());
+        }
+        let device = match self.choice {
+            DeviceChoice::Wgpu(Some(index)) => {
+                adapters::open(index).map_err(|cause| ComputeError::NotStarted { device: self.label(), cause })?
+            }
+            DeviceChoice::Cuda(Some(index)) => cuda(index)?,
+            _ => Device::flex(),
+        };
+        open.insert(self.choice, device.clone());
+        Ok(device)
+    }
+}
+
+/// All devices, in the order of `wgpu:N` and `cuda:N`; the CPU is the last.
+pub fn devices() -> Vec<DeviceInfo> {
+    let mut all = cuda_devices();
+    all.extend(adapters::list());
+    all.push(cpu());
+    all
+}
+
+fn cpu() -> DeviceInfo {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    DeviceInfo {
+        choice: DeviceChoice::Cpu,
+        name: format!("CPU, {threads} threads"),
+        kind: DeviceKind::Cpu,
+        api: "CPU".into(),
+    }
+}
+
+/// The device that a choice means on this machine. `Auto` takes a real GPU before the CPU, and never
+/// a software adapter.
+pub fn choose(choice: DeviceChoice) -> Result<DeviceInfo, ComputeError> {
+    if choice == DeviceChoice::Cpu {
+        return Ok(cpu());
+    }
+    let all = devices();
+    let fits = |device: &&DeviceInfo| match choice {
+        DeviceChoice::Auto => true,
+        DeviceChoice::Wgpu(None) => matches!(device.choice, DeviceChoice::Wgpu(_)),
+        DeviceChoice::Cuda(None) => matches!(device.choice, DeviceChoice::Cuda(_)),
+        exact => device.choice == exact,
+    };
+    if let Some(best) = all.iter().filter(fits).min_by_key(|device| device.kind) {
+        return Ok(best.clone());
+    }
+    if matches!(choice, DeviceChoice::Cuda(_)) && !cfg!(feature = "cuda") {
+        return Err(ComputeError::NoCuda);
+    }
+    let present: Vec<_> = all.iter().map(|device| format!("{} = {}", device.choice, device.label())).collect();
+    Err(ComputeError::Absent { wanted: choice.to_string(), present: present.join("; ") })
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(index: usize) -> Result<Device, ComputeError> {
+    Ok(Device::cuda(index))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_index: usize) -> Result<Device, ComputeError> {
+    Err(ComputeError::NoCuda)
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_devices() -> Vec<DeviceInfo> {
+    let found = std::panic::catch_unwind(|| Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec());
+    let found = found.unwrap_or_default();
+    (found.iter().enumerate())
+        .map(|(index, device)| DeviceInfo {
+            choice: DeviceChoice::Cuda(Some(index)),
+            name: device.identity().map_or_else(|| "NVIDIA GPU".into(), |identity| identity.name),
+            kind: DeviceKind::DiscreteGpu,
+            api: "CUDA".into(),
+        })
+        .collect()
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_devices() -> Vec<DeviceInfo> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_is_always_there() {
+        let cpu = choose(DeviceChoice::Cpu).unwrap();
+        assert_eq!(cpu.kind, DeviceKind::Cpu);
+        assert!(cpu.open().is_ok());
+    }
+
+    #[test]
+    fn auto_never_takes_a_software_adapter() {
+        assert_ne!(choose(DeviceChoice::Auto).unwrap().kind, DeviceKind::SoftwareGpu);
+    }
+
+    #[test]
+    fn an_absent_device_is_refused_with_those_that_are_there() {
+        let error = choose(DeviceChoice::Wgpu(Some(99))).unwrap_err();
+        assert!(error.to_string().contains("wgpu:99") && error.to_string().contains("cpu = CPU"), "{error}");
+    }
+}

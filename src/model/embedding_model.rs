@@ -1,0 +1,312 @@
+//! A whole model: texts in, vectors out; from a folder, and into one.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor};
+use serde_json::json;
+
+use super::embeddings::{Embeddings, Matrix, SparseVector};
+use super::encoder::{Encoder, TokenTensors};
+use super::folder::ModelFolder;
+use super::heads::{COLBERT, Heads, SPARSE, normalized, pool};
+use super::layers::Loader;
+use super::weights::{HostTensor, Weights};
+use super::{ModelError, torch};
+
+/// Which side of a search a text stands on; some models put another prefix before each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TextKind {
+    Query,
+    Passage,
+}
+
+/// How texts are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// Longest text in tokens, specials included; also never above the model's own.
+    pub max_length: usize,
+    /// Texts computed at a time.
+    pub batch_size: usize,
+    pub sparse: bool,
+    pub colbert: bool,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self { max_length: 512, batch_size: 16, sparse: false, colbert: false }
+    }
+}
+
+/// An encoder with its tokenizer and, if it has them, its sparse and ColBERT heads, on a device.
+pub struct EmbeddingModel {
+    pub(crate) folder: ModelFolder,
+    pub(crate) encoder: Encoder,
+    pub(crate) heads: Option<Heads>,
+    /// What each of the encoder's parameters is called in a weight file.
+    pub(crate) names: Vec<(ParamId, String)>,
+    /// Tensors of the weight file that the encoder does not use (the pooler), carried on when saving.
+    pub(crate) unused: BTreeMap<String, HostTensor>,
+}
+
+impl EmbeddingModel {
+    /// Loads a model folder onto a device, tensor by tensor.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, ModelError> {
+        Self::load_folder(ModelFolder::open(path)?, device)
+    }
+
+    /// Loads the weights of a folder that is open already.
+    pub fn load_folder(folder: ModelFolder, device: &Device) -> Result<Self, ModelError> {
+        let weights = Weights::open(folder.path())?;
+        let mut loader = Loader { weights: &weights, device, names: Vec::new() };
+        let encoder = Encoder::load(folder.config(), &mut loader)?;
+        let names = loader.names;
+        let mut unused = BTreeMap::new();
+        for name in weights.names() {
+            let is_pooler = name.starts_with("pooler.");
+            if is_pooler && !names.iter().any(|(_, used)| used == name) {
+                unused.insert(name.to_owned(), weights.any_shape(name)?);
+            }
+        }
+        let heads = Heads::load(folder.path(), folder.hidden_size(), device)?;
+        Ok(Self { folder, encoder, heads, names, unused })
+    }
+
+    pub fn folder(&self) -> &ModelFolder {
+        &self.folder
+    }
+
+    pub fn has_heads(&self) -> bool {
+        self.heads.is_some()
+    }
+
+    /// The model's device.
+    pub fn device(&self) -> Device {
+        self.encoder.embeddings.norm.weight.val().device()
+    }
+
+    /// Vectors of texts, in their order, each text after the model's own prefix for its kind.
+    ///
+    /// `progress` gets the texts done and their number after every batch; `Break` ends with
+    /// [`ModelError::Stopped`]. Sparse and ColBERT vectors are left out where the model has no heads.
+    pub fn encode(
+        &self,
+        texts: &[&str],
+        kind: TextKind,
+        options: &EncodeOptions,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Embeddings, ModelError> {
+        let prefix = self.folder.prefix(kind);
+        let prefixed: Vec<Cow<str>> = texts
+            .iter()
+            .map(|text| if prefix.is_empty() { Cow::Borrowed(*text) } else { Cow::Owned(format!("{prefix}{text}")) })
+            .collect();
+        let rows = self.folder.tokenizer().ids_of_all(&prefixed, options.max_length.min(self.folder.max_length()))?;
+        self.encode_ids(&rows, options, progress)
+    }
+
+    fn encode_ids(
+        &self,
+        rows: &[Vec<u32>],
+        options: &EncodeOptions,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Embeddings, ModelError> {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        // Texts of like length together: little padding. The longest first: too large a batch shows at once.
+        order.sort_by_key(|&row| std::cmp::Reverse(rows[row].len()));
+        let size = self.folder.hidden_size();
+        let mut dense = Matrix { rows: rows.len(), cols: size, values: vec![0.0; rows.len() * size] };
+        let heads = self.heads.as_ref();
+        let mut sparse = vec![SparseVector::default(); if options.sparse && heads.is_some() { rows.len() } else { 0 }];
+        let mut colbert = vec![Matrix::default(); if options.colbert && heads.is_some() { rows.len() } else { 0 }];
+        let mut done = 0;
+        for places in order.chunks(options.batch_size.max(1)) {
+            let texts: Vec<&[u32]> = places.iter().map(|&place| rows[place].as_slice()).collect();
+            let batch = self.folder.tokenizer().pad(&texts, None);
+            let tokens = TokenTensors::new(&batch, &self.encoder.embeddings, &self.device());
+            let hidden = self.encoder.forward(&tokens, None);
+            let pooled = pool(hidden.clone(), tokens.mask.clone(), self.folder.pooling());
+            let pooled = if self.folder.normalize() { normalized(pooled) } else { pooled };
+            for (row, &place) in read(pooled)?.chunks(size).zip(places) {
+                dense.values[place * size..(place + 1) * size].copy_from_slice(row);
+            }
+            if let (Some(heads), true) = (heads, options.sparse) {
+                let weights = read(heads.token_weights(hidden.clone()))?;
+                for (row, &place) in weights.chunks(batch.length).zip(places) {
+                    sparse[place] = self.lexical_weights(&rows[place], row);
+                }
+            }
+            if let (Some(heads), true) = (heads, options.colbert) {
+                let vectors = heads.colbert_vectors(hidden, tokens.mask.clone(), self.folder.normalize());
+                let cols = vectors.dims()[2];
+                let values = read(vectors)?;
+                for (row, &place) in values.chunks((batch.length - 1) * cols).zip(places) {
+                    let kept = rows[place].len().saturating_sub(1);
+                    colbert[place] = Matrix { rows: kept, cols, values: row[..kept * cols].to_vec() };
+                }
+            }
+            done += places.len();
+            if progress(done, rows.len()).is_break() && done < rows.len() {
+                return Err(ModelError::Stopped);
+            }
+        }
+        Ok(Embeddings { dense, sparse, colbert })
+    }
+
+    /// The largest weight of every token id; specials and weights of 0 are left out (SparseEmbed's max pooling).
+    fn lexical_weights(&self, ids: &[u32], weights: &[f32]) -> SparseVector {
+        let mut largest: BTreeMap<u32, f32> = BTreeMap::new();
+        for (&id, &weight) in ids.iter().zip(weights) {
+            if weight > 0.0 && !self.folder.tokenizer().is_special(id) {
+                let known = largest.entry(id).or_insert(weight);
+                *known = known.max(weight);
+            }
+        }
+        let (ids, weights) = largest.into_iter().unzip();
+        SparseVector { ids, weights }
+    }
+
+    /// Writes the model as a Hugging Face folder: `model.safetensors`, the heads as `.pt`, the tokenizer's
+    /// files, and what sentence-transformers needs to pool as this model does.
+    ///
+    /// A folder that is there is replaced only when the new one is whole.
+    pub fn save(&self, folder: &Path) -> Result<(), ModelError> {
+        let failed = |path: &Path| {
+            let path = path.to_path_buf();
+            move |error: std::io::Error| {
+                ModelError::file(&path, format!("{error}; is there room on the disk, and may this folder be written?"))
+            }
+        };
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(failed(parent))?;
+        let new = tempfile::Builder::new().prefix(".model-").tempdir_in(parent).map_err(failed(parent))?;
+        for (name, content) in self.folder.companions()? {
+            let path = new.path().join(name);
+            if let Some(inner) = path.parent() {
+                fs::create_dir_all(inner).map_err(failed(inner))?;
+            }
+            fs::write(&path, content).map_err(failed(&path))?;
+        }
+        self.write_encoder(&new.path().join("model.safetensors"))?;
+        if let Some(heads) = &self.heads {
+            for (name, linear) in [(SPARSE, &heads.sparse), (COLBERT, &heads.colbert)] {
+                let path = new.path().join(format!("{name}.pt"));
+                let (weight, bias) = (host(linear.weight.val())?, host(linear.bias.val())?);
+                let bytes = torch::state_dict(name, &[("weight", &weight), ("bias", &bias)]).map_err(failed(&path))?;
+                fs::write(&path, bytes).map_err(failed(&path))?;
+            }
+        }
+        for file in walk(new.path()).map_err(failed(new.path()))? {
+            fs::File::open(&file).and_then(|file| file.sync_all()).map_err(failed(&file))?;
+        }
+        replace(new, folder).map_err(failed(folder))
+    }
+
+    fn write_encoder(&self, path: &Path) -> Result<(), ModelError> {
+        let names: HashMap<ParamId, &str> = self.names.iter().map(|(id, name)| (*id, name.as_str())).collect();
+        let mut collector = Collector { names, tensors: BTreeMap::new() };
+        self.encoder.visit(&mut collector);
+        let mut tensors = collector.tensors;
+        for (name, tensor) in &self.unused {
+            tensors.insert(name.clone(), (tensor.shape.clone(), Source::Host(tensor)));
+        }
+        safetensors_file(path, &tensors)
+    }
+}
+
+/// Where a tensor's values are until its turn to be written comes.
+enum Source<'a> {
+    /// On a device, flat.
+    Device(Tensor<1>),
+    Host(&'a HostTensor),
+}
+
+type Tensors<'a> = BTreeMap<String, (Vec<usize>, Source<'a>)>;
+
+/// Writes tensors one by one, so that only one is on the host at a time.
+/// The format: an 8-byte length, a JSON header, the values.
+fn safetensors_file(path: &Path, tensors: &Tensors) -> Result<(), ModelError> {
+    let failed = |error: std::io::Error| ModelError::file(path, format!("{error}; is there room on the disk?"));
+    let mut header = serde_json::Map::from_iter([("__metadata__".to_owned(), json!({ "format": "pt" }))]);
+    let mut end = 0;
+    for (name, (shape, _)) in tensors {
+        let start = end;
+        end += shape.iter().product::<usize>() * 4;
+        header.insert(name.clone(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }));
+    }
+    let mut header = serde_json::Value::Object(header).to_string();
+    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
+    let mut file = BufWriter::new(fs::File::create(path).map_err(failed)?);
+    file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
+    file.write_all(header.as_bytes()).map_err(failed)?;
+    for (_, source) in tensors.values() {
+        let values = match source {
+            Source::Device(flat) => Cow::Owned(read(flat.clone())?),
+            Source::Host(tensor) => Cow::Borrowed(&tensor.values),
+        };
+        for value in values.iter() {
+            file.write_all(&value.to_le_bytes()).map_err(failed)?;
+        }
+    }
+    file.flush().map_err(failed)
+}
+
+struct Collector<'a> {
+    names: HashMap<ParamId, &'a str>,
+    tensors: Tensors<'a>,
+}
+
+impl ModuleVisitor for Collector<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(name) = self.names.get(&param.id) {
+            let tensor = param.val();
+            let shape = tensor.dims().to_vec();
+            let flat = tensor.reshape([shape.iter().product::<usize>()]);
+            self.tensors.insert((*name).to_owned(), (shape, Source::Device(flat)));
+        }
+    }
+}
+
+/// A tensor's values on the host, row by row.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
+    tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Device(format!("{error:?}")))
+}
+
+fn host<const D: usize>(tensor: Tensor<D>) -> Result<HostTensor, ModelError> {
+    Ok(HostTensor { shape: tensor.dims().to_vec(), values: read(tensor)? })
+}
+
+fn walk(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { files.extend(walk(&path)?) } else { files.push(path) }
+    }
+    Ok(files)
+}
+
+/// Puts a whole new folder where an old one may be.
+fn replace(new: tempfile::TempDir, folder: &Path) -> std::io::Result<()> {
+    let aside = new.path().with_extension("old");
+    let had_old = folder.exists();
+    if had_old {
+        fs::rename(folder, &aside)?;
+    }
+    let new = new.keep();
+    if let Err(error) = fs::rename(&new, folder) {
+        if had_old {
+            let _ = fs::rename(&aside, folder);
+        }
+        let _ = fs::remove_dir_all(&new);
+        return Err(error);
+    }
+    if had_old {
+        fs::remove_dir_all(&aside)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A model folder that cannot be used, or work with a model that was stopped.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    #[error("{}: {cause}", path.display())]
+    File { path: PathBuf, cause: String },
+    #[error("{}: the tensor `{tensor}` is missing; the file is not a model of the shape that config.json describes", path.display())]
+    MissingTensor { path: PathBuf, tensor: String },
+    #[error("{}: the tensor `{tensor}` has the shape {found:?}, but config.json asks for {wanted:?}", path.display())]
+    Shape { path: PathBuf, tensor: String, found: Vec<usize>, wanted: Vec<usize> },
+    #[error("a text could not be cut into tokens: {0}")]
+    Tokenizer(String),
+    #[error("the device failed: {0}; choose another device, or a smaller batch")]
+    Device(String),
+    #[error("the work was stopped")]
+    Stopped,
+}
+
+impl ModelError {
+    pub(crate) fn file(path: impl AsRef<Path>, cause: impl ToString) -> Self {
+        Self::File { path: path.as_ref().to_path_buf(), cause: cause.to_string() }
+    }
+}

@@ -1,0 +1,26 @@
+//! Text in, vectors out: model folders, tokenizer, encoder, heads, weights.
+
+mod config;
+mod embedding_model;
+pub mod embeddings;
+mod embeddings_file;
+pub(crate) mod encoder;
+mod error;
+mod folder;
+pub(crate) mod heads;
+pub(crate) mod layers;
+mod pair_scores;
+mod tokenizer;
+mod torch;
+mod weights;
+
+pub use config::EncoderConfig;
+pub(crate) use embedding_model::read;
+pub use embedding_model::{EmbeddingModel, EncodeOptions, TextKind};
+pub use embeddings::{Embeddings, Matrix, SparseVector};
+pub use error::ModelError;
+pub use folder::ModelFolder;
+pub use heads::Pooling;
+pub use pair_scores::PairScores;
+pub use tokenizer::{TokenBatch, Tokenizer};
+pub use weights::{HostTensor, Weights};

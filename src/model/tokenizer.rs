@@ -1,0 +1,118 @@
+//! Text into token ids, cut and padded as FlagEmbedding does.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::ModelError;
+
+/// A Hugging Face `tokenizer.json`.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    padding_id: u32,
+    special_ids: Vec<u32>,
+}
+
+/// Texts of one length: every row is padded on the right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenBatch {
+    pub rows: usize,
+    /// Tokens in a row, padding included.
+    pub length: usize,
+    /// `[rows, length]`, row by row.
+    pub ids: Vec<u32>,
+    /// `[rows, length]`: whether a place holds a token of the text (specials included).
+    pub mask: Vec<bool>,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json` of a model folder; `padding_id` is the model's.
+    pub fn read(folder: &Path, padding_id: usize) -> Result<Self, ModelError> {
+        let path = folder.join("tokenizer.json");
+        if !path.is_file() {
+            return Err(ModelError::file(&path, "the file is missing; save the model's fast tokenizer there"));
+        }
+        let mut inner = tokenizers::Tokenizer::from_file(&path).map_err(|error| ModelError::file(&path, error))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| ModelError::file(&path, error))?;
+        let id = |names: [&str; 2]| names.iter().find_map(|name| inner.token_to_id(name));
+        let padding_id = id(["<pad>", "[PAD]"]).unwrap_or(padding_id as u32);
+        // The tokens that carry no lexical weight in BGE-M3: cls, eos, pad and unk.
+        let mut special_ids = vec![padding_id];
+        special_ids.extend(id(["<s>", "[CLS]"]));
+        special_ids.extend(id(["</s>", "[SEP]"]));
+        special_ids.extend(id(["<unk>", "[UNK]"]));
+        Ok(Self { inner, padding_id, special_ids })
+    }
+
+    /// One more than the largest token id.
+    pub fn vocabulary(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+
+    /// Ids of a text with its special tokens. At most `max_length` of them: the first are kept, and
+    /// the end token. `None` cuts nothing.
+    pub fn ids(&self, text: &str, max_length: Option<usize>) -> Result<Vec<u32>, ModelError> {
+        let encoding = self.inner.encode_fast(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let mut ids = encoding.get_ids().to_vec();
+        if let (Some(longest), Some(&end)) = (max_length, ids.last())
+            && ids.len() > longest
+        {
+            ids.truncate(longest.max(1));
+            if let Some(last) = ids.last_mut() {
+                *last = end;
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Ids of many texts, in their order.
+    pub fn ids_of_all<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        max_length: usize,
+    ) -> Result<Vec<Vec<u32>>, ModelError> {
+        texts.par_iter().map(|text| self.ids(text.as_ref(), Some(max_length))).collect()
+    }
+
+    /// Pads rows to the longest of them, rounded up to a multiple of `multiple_of` (which may lie
+    /// above the longest length allowed, as in FlagEmbedding).
+    pub fn pad<T: AsRef<[u32]>>(&self, rows: &[T], multiple_of: Option<usize>) -> TokenBatch {
+        let longest = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
+        let length = longest.next_multiple_of(multiple_of.unwrap_or(1).max(1));
+        let mut ids = Vec::with_capacity(rows.len() * length);
+        let mut mask = Vec::with_capacity(rows.len() * length);
+        for row in rows {
+            let row = row.as_ref();
+            let padding = length - row.len();
+            ids.extend_from_slice(row);
+            ids.extend(std::iter::repeat_n(self.padding_id, padding));
+            mask.extend(std::iter::repeat_n(true, row.len()));
+            mask.extend(std::iter::repeat_n(false, padding));
+        }
+        TokenBatch { rows: rows.len(), length, ids, mask }
+    }
+
+    /// Whether a token carries no lexical weight: cls, eos, pad, unk.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special_ids.contains(&id)
+    }
+
+    /// The text that one token stands for.
+    pub fn token(&self, id: u32) -> String {
+        self.inner.id_to_token(id).unwrap_or_default()
+    }
+}
+
+impl TokenBatch {
+    /// Tokens of the texts, padding not counted.
+    pub fn tokens(&self) -> usize {
+        self.mask.iter().filter(|kept| **kept).count()
+    }
+
+    /// Ids of one row, padding included.
+    pub fn row(&self, row: usize) -> &[u32] {
+        &self.ids[row * self.length..(row + 1) * self.length]
+    }
+}

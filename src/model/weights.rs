@@ -1,0 +1,248 @@
+//! The tensors of a model folder by name, read one at a time, whatever file holds them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use memmap2::Mmap;
+use pytorch_reader::PytorchReader;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+use super::ModelError;
+
+/// A tensor on the host: its shape and its values, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor {
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// Tensors of one or more weight files.
+///
+/// int8 matrices (`NAME` I8 with `NAME_scale` F32, one a row; `w = q · scale`) come out as floats.
+pub struct Weights {
+    folder: PathBuf,
+    places: BTreeMap<String, Place>,
+}
+
+enum Place {
+    Safetensors { file: Arc<Mapped>, name: String },
+    Pytorch(pytorch_reader::Tensor),
+}
+
+struct Mapped {
+    path: PathBuf,
+    map: Mmap,
+}
+
+#[derive(Deserialize)]
+struct ShardIndex {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights {
+    /// Opens the encoder's weights: `model.safetensors` or `pytorch_model.bin`, whole or in shards.
+    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        let mut weights = Self { folder: folder.to_path_buf(), places: BTreeMap::new() };
+        for index in
+            ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"]
+        {
+            let path = folder.join(index);
+            if !path.is_file() {
+                continue;
+            }
+            for file in shards(&path)? {
+                weights.add(&file)?;
+            }
+            return Ok(weights);
+        }
+        Err(ModelError::file(
+            folder,
+            "there is neither model.safetensors nor pytorch_model.bin; choose a folder with a model's weights",
+        ))
+    }
+
+    /// The weight files of a folder, heads included, in a fixed order.
+    pub fn files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+        for index in
+            ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"]
+        {
+            let path = folder.join(index);
+            if path.is_file() {
+                let mut files = shards(&path)?;
+                files.extend(
+                    ["sparse_linear.pt", "colbert_linear.pt"]
+                        .map(|name| folder.join(name))
+                        .into_iter()
+                        .filter(|path| path.is_file()),
+                );
+                return Ok(files);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Opens one `.safetensors`, `.bin` or `.pt` file.
+    pub fn open_file(path: &Path) -> Result<Self, ModelError> {
+        let mut weights = Self { folder: path.to_path_buf(), places: BTreeMap::new() };
+        weights.add(path)?;
+        Ok(weights)
+    }
+
+    fn add(&mut self, path: &Path) -> Result<(), ModelError> {
+        if path.extension().is_some_and(|extension| extension == "safetensors") {
+            let file = File::open(path).map_err(|error| ModelError::file(path, error))?;
+            // SAFETY: the map is only read; who changes the file meanwhile gets wrong weights, no more.
+            let map = unsafe { Mmap::map(&file) }.map_err(|error| ModelError::file(path, error))?;
+            let names: Vec<String> = SafeTensors::deserialize(&map)
+                .map_err(|error| ModelError::file(path, format!("not a safetensors file ({error}); fetch it again")))?
+                .names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            let mapped = Arc::new(Mapped { path: path.to_path_buf(), map });
+            for name in names {
+                self.places.insert(plain(&name), Place::Safetensors { file: mapped.clone(), name });
+            }
+        } else {
+            let reader = PytorchReader::new(path).map_err(|error| {
+                ModelError::file(path, format!("not a PyTorch weight file ({error}); fetch it again"))
+            })?;
+            for (name, tensor) in reader.into_tensors() {
+                self.places.insert(plain(&name), Place::Pytorch(tensor));
+            }
+        }
+        Ok(())
+    }
+
+    /// All names, without the prefix that some savers put before them; scales are not listed.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str).filter(|name| !self.is_scale(name))
+    }
+
+    fn is_scale(&self, name: &str) -> bool {
+        name.strip_suffix("_scale").is_some_and(|scaled| self.places.contains_key(scaled))
+    }
+
+    /// A tensor that must have this shape.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<HostTensor, ModelError> {
+        let tensor = self.any_shape(name)?;
+        if tensor.shape != shape {
+            return Err(ModelError::Shape {
+                path: self.folder.clone(),
+                tensor: name.into(),
+                found: tensor.shape,
+                wanted: shape.to_vec(),
+            });
+        }
+        Ok(tensor)
+    }
+
+    /// A tensor of whatever shape.
+    pub fn any_shape(&self, name: &str) -> Result<HostTensor, ModelError> {
+        let mut tensor = self.raw(name)?;
+        let scale = format!("{name}_scale");
+        if self.places.contains_key(&scale) {
+            let scales = self.raw(&scale)?;
+            let rows = tensor.shape.first().copied().unwrap_or(0);
+            if scales.values.len() != rows {
+                return Err(ModelError::Shape {
+                    path: self.folder.clone(),
+                    tensor: scale,
+                    found: scales.shape,
+                    wanted: vec![rows, 1],
+                });
+            }
+            let width = tensor.values.len() / rows.max(1);
+            for (row, scale) in tensor.values.chunks_mut(width.max(1)).zip(&scales.values) {
+                row.iter_mut().for_each(|value| *value *= scale);
+            }
+        }
+        Ok(tensor)
+    }
+
+    fn raw(&self, name: &str) -> Result<HostTensor, ModelError> {
+        let missing = || ModelError::MissingTensor { path: self.folder.clone(), tensor: name.into() };
+        match self.places.get(name).ok_or_else(missing)? {
+            Place::Safetensors { file, name } => {
+                let tensors =
+                    SafeTensors::deserialize(&file.map).map_err(|error| ModelError::file(&file.path, error))?;
+                let view = tensors.tensor(name).map_err(|error| ModelError::file(&file.path, error))?;
+                let values = match view.dtype() {
+                    Dtype::F32 => floats(view.data(), f32::from_le_bytes),
+                    Dtype::F16 => floats(view.data(), |bytes| f16::from_le_bytes(bytes).to_f32()),
+                    Dtype::BF16 => floats(view.data(), |bytes| bf16::from_le_bytes(bytes).to_f32()),
+                    Dtype::F64 => floats(view.data(), |bytes| f64::from_le_bytes(bytes) as f32),
+                    Dtype::I8 => floats(view.data(), |[byte]| f32::from(byte as i8)),
+                    other => {
+                        return Err(ModelError::file(
+                            &file.path,
+                            format!(
+                                "the tensor `{name}` holds {other:?}; weights are F32, F16, BF16, F64 or I8 with a scale"
+                            ),
+                        ));
+                    }
+                };
+                Ok(HostTensor { shape: view.shape().to_vec(), values })
+            }
+            Place::Pytorch(tensor) => {
+                use pytorch_reader::DType;
+                let bytes = tensor.read().map_err(|error| ModelError::file(&self.folder, error))?;
+                let values = match tensor.dtype() {
+                    DType::F32 => floats(&bytes, f32::from_ne_bytes),
+                    DType::F16 => floats(&bytes, |bytes| f16::from_ne_bytes(bytes).to_f32()),
+                    DType::BF16 => floats(&bytes, |bytes| bf16::from_ne_bytes(bytes).to_f32()),
+                    DType::F64 => floats(&bytes, |bytes| f64::from_ne_bytes(bytes) as f32),
+                    other => {
+                        return Err(ModelError::file(
+                            &self.folder,
+                            format!("the tensor `{name}` holds {other:?}; weights are F32, F16, BF16 or F64"),
+                        ));
+                    }
+                };
+                Ok(HostTensor { shape: tensor.shape().to_vec(), values })
+            }
+        }
+    }
+}
+
+/// A weight's name without the wrapper that some savers put around the encoder.
+fn plain(name: &str) -> String {
+    for prefix in ["bert.", "roberta.", "model."] {
+        if let Some(rest) = name.strip_prefix(prefix)
+            && (rest.starts_with("embeddings.") || rest.starts_with("encoder.") || rest.starts_with("pooler."))
+        {
+            return rest.into();
+        }
+    }
+    name.into()
+}
+
+fn shards(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    if path.extension().is_none_or(|extension| extension != "json") {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| ModelError::file(path, error))?;
+    let index: ShardIndex = serde_json::from_str(&text).map_err(|error| ModelError::file(path, error))?;
+    let mut names: Vec<_> = index.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    names
+        .into_iter()
+        .map(|name| {
+            // A name from a file of others stays inside the folder.
+            if Path::new(&name).file_name().is_none_or(|file| file != name.as_str()) {
+                return Err(ModelError::file(path, format!("`{name}` is not a file name")));
+            }
+            Ok(folder.join(name))
+        })
+        .collect()
+}
+
+fn floats<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
+}

@@ -1,0 +1,40 @@
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::options::OptionError;
+use crate::compute::ComputeError;
+use crate::model::ModelError;
+
+/// A run that cannot start or cannot go on.
+#[derive(Debug, Error)]
+pub enum TrainingError {
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Options(Vec<OptionError>),
+    #[error("{}: {cause}", path.display())]
+    File { path: PathBuf, cause: String },
+    #[error("{}, line {line}: {cause}", path.display())]
+    Row { path: PathBuf, line: usize, cause: String },
+    #[error(
+        "{rows} row(s) make no batch of {batch_size}; add rows, lower per_device_train_batch_size, or lower small_threshold and drop_threshold"
+    )]
+    NoBatches { rows: usize, batch_size: usize },
+    #[error("this device cannot compute in {0}; switch {0} off, or choose another device")]
+    Precision(&'static str),
+    #[error("no parameter is trained; raise trainable_layers or switch fix_encoder off")]
+    NothingToTrain,
+    #[error("the gradient is no longer a number; lower learning_rate, or raise temperature")]
+    NotANumber,
+    #[error("{} is not empty; choose another output_dir, or switch overwrite_output_dir on", .0.display())]
+    OutputExists(PathBuf),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
+}
+
+impl TrainingError {
+    pub(crate) fn file(path: &Path, cause: impl ToString) -> Self {
+        Self::File { path: path.to_path_buf(), cause: cause.to_string() }
+    }
+}

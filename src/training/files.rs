@@ -1,0 +1,116 @@
+//! The data of a run: which rows come from which file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::TrainingError;
+use super::config::TrainingConfig;
+use crate::dataset::{Dataset, Row};
+
+/// Rows of one file, in the order of the file.
+#[derive(Clone, Debug)]
+pub struct TrainingFile {
+    pub path: PathBuf,
+    /// Whether the file was found in a folder that was given, not given itself.
+    pub in_folder: bool,
+    pub rows: Vec<Arc<Row>>,
+    /// Line numbers of the rows, from 1.
+    pub lines: Vec<usize>,
+}
+
+/// Reads `train_data`: files, and the `.json` and `.jsonl` files that lie directly in folders (by name).
+/// Lines that cannot be used are left out; the second value says how many, and where the first is.
+pub fn read_files(paths: &[PathBuf]) -> Result<(Vec<TrainingFile>, Vec<String>), TrainingError> {
+    let mut files = Vec::new();
+    let mut warnings = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path).map_err(|error| TrainingError::file(path, error))?;
+            let mut inside: Vec<PathBuf> =
+                entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_json(path)).collect();
+            inside.sort();
+            for path in inside {
+                files.push(read_file(&path, true, &mut warnings)?);
+            }
+        } else {
+            files.push(read_file(path, false, &mut warnings)?);
+        }
+    }
+    Ok((files, warnings))
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json" || extension == "jsonl")
+}
+
+fn read_file(path: &Path, in_folder: bool, warnings: &mut Vec<String>) -> Result<TrainingFile, TrainingError> {
+    let dataset = Dataset::open(path).map_err(|error| TrainingError::file(path, error))?;
+    let bad: Vec<usize> =
+        dataset.problems().iter().filter(|problem| problem.is_bad()).map(|problem| problem.line).collect();
+    if let Some(first) = bad.first() {
+        warnings.push(format!("{}: {} line(s) cannot be used and are left out, the first is line {first}; `weldbench validate` lists them", path.display(), bad.len()));
+    }
+    let (lines, rows) = dataset.rows().map(|(line, row)| (line, row.clone())).unzip();
+    Ok(TrainingFile { path: path.to_path_buf(), in_folder, rows, lines })
+}
+
+impl TrainingFile {
+    /// Checks that every row can form a group, and that teacher scores are complete where they are needed.
+    pub(super) fn check(&self, config: &TrainingConfig) -> Result<(), TrainingError> {
+        let fail = |index: usize, cause: String| {
+            Err(TrainingError::Row {
+                path: self.path.clone(),
+                line: self.lines.get(index).copied().unwrap_or(index + 1),
+                cause,
+            })
+        };
+        let scored = |row: &Row| (row.pos_scores.is_some(), row.neg_scores.is_some());
+        let first_scored = self.rows.first().map(|row| scored(row));
+        for (index, row) in self.rows.iter().enumerate() {
+            if row.neg.is_empty() {
+                return fail(index, "the row has no negatives; add some, or mine hard negatives".into());
+            }
+            if !config.knowledge_distillation {
+                continue;
+            }
+            if Some(scored(row)) != first_scored {
+                return fail(index, "the row lacks teacher scores that other rows of the file have, or has them alone; score all rows, or switch knowledge_distillation off".into());
+            }
+            match (&row.pos_scores, &row.neg_scores) {
+                (Some(pos), Some(neg)) if pos.len() == row.pos.len() && neg.len() == row.neg.len() => {}
+                (Some(pos), Some(neg)) => {
+                    return fail(
+                        index,
+                        format!(
+                            "{} positives have {} scores and {} negatives have {}; each needs one",
+                            row.pos.len(),
+                            pos.len(),
+                            row.neg.len(),
+                            neg.len()
+                        ),
+                    );
+                }
+                (None, None) if config.same_dataset_within_batch => {}
+                (None, None) => {
+                    return fail(
+                        index,
+                        "knowledge_distillation needs pos_scores and neg_scores; score the rows, or switch it off"
+                            .into(),
+                    );
+                }
+                _ => return fail(index, "of pos_scores and neg_scores only one is there; both are needed".into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A file `x_no_in_batch_neg.jsonl`, or any file in a folder `x_no_in_batch_neg`, trains each question
+    /// against its own passages only.
+    pub(super) fn in_batch_negatives(&self) -> bool {
+        let named = |name: Option<&std::ffi::OsStr>| {
+            name.is_some_and(|name| name.to_string_lossy().ends_with("no_in_batch_neg"))
+        };
+        let folder = self.path.parent().and_then(Path::file_name);
+        !(named(self.path.file_stem()) || self.in_folder && named(folder))
+    }
+}

@@ -1,0 +1,17 @@
+//! What lies on disk between two starts: settings, runs, vectors already computed.
+//!
+//! Under the workspace's root lie `settings.toml`, `runs/` with a folder a run, `cache/` with vectors that can be
+//! computed again, and `journals/` with edits that are not saved yet.
+
+mod cache;
+mod error;
+mod folders;
+mod runs;
+mod settings;
+mod time;
+
+pub use cache::{Cached, EmbeddingCache};
+pub use error::WorkspaceError;
+pub use folders::Workspace;
+pub use runs::{Events, NewRun, Run, RunRecord, RunState, Runs};
+pub use settings::Settings;

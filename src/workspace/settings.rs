@@ -1,0 +1,147 @@
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::WorkspaceError;
+use super::folders::write_whole;
+
+/// Data files remembered.
+const RECENT: usize = 10;
+
+/// What the program remembers of its user. A missing key has its default; keys this version does not know are
+/// kept, so that a newer one finds them again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The data files opened last, the latest first.
+    pub recent_data: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corpus: Option<PathBuf>,
+    /// The questions to compare on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<PathBuf>,
+    /// The folder of the base model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<PathBuf>,
+    /// As in `--device`; empty if never chosen.
+    pub device: String,
+    /// Empty if never chosen.
+    pub language: String,
+    /// Empty if never chosen.
+    pub theme: String,
+    /// The options of the last run, by name.
+    pub training: toml::Table,
+    #[serde(flatten)]
+    other: toml::Table,
+}
+
+impl Settings {
+    /// Reads the settings; those of a first start where there is no file.
+    ///
+    /// A file that cannot be understood is put aside under another name, and the warning says where.
+    pub fn load(path: &Path) -> (Self, Option<String>) {
+        let text = match fs::read(path) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return (Self::default(), None),
+            Err(error) => {
+                let warning = format!("{}: the settings cannot be read: {error}", path.display());
+                return (Self::default(), Some(warning));
+            }
+        };
+        match text.and_then(|text| toml::from_str(&text).map_err(|error| error.to_string())) {
+            Ok(settings) => (settings, None),
+            Err(cause) => {
+                let fate = match put_aside(path) {
+                    Ok(aside) => format!("it is kept as {}, and the settings start anew", aside.display()),
+                    Err(error) => format!("copy it before it is overwritten: it cannot be kept aside ({error})"),
+                };
+                (Self::default(), Some(format!("{}: {}; {fate}", path.display(), cause.trim_end())))
+            }
+        }
+    }
+
+    /// Writes the settings in place of the old ones.
+    pub fn save(&self, path: &Path) -> Result<(), WorkspaceError> {
+        let text = toml::to_string_pretty(self).map_err(|error| WorkspaceError::Io {
+            path: path.to_path_buf(),
+            action: "write",
+            cause: std::io::Error::new(ErrorKind::InvalidData, error),
+        })?;
+        write_whole(path, &text)
+    }
+
+    /// Puts a data file first among the recent ones.
+    pub fn remember_data(&mut self, path: &Path) {
+        self.recent_data.retain(|known| known != path);
+        self.recent_data.insert(0, path.to_path_buf());
+        self.recent_data.truncate(RECENT);
+    }
+}
+
+/// Renames a file to the first free `<name>.broken-<n>`.
+fn put_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let mut name = path.as_os_str().to_os_string();
+        name.push(format!(".broken-{number}"));
+        let aside = PathBuf::from(name);
+        if !aside.try_exists()? {
+            fs::rename(path, &aside)?;
+            return Ok(aside);
+        }
+        number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_read_again_with_keys_of_other_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        assert_eq!(Settings::load(&path), (Settings::default(), None));
+        fs::write(&path, "theme = \"dark\"\nfuture = 3\n[training]\nlearning_rate = 1e-5\n[panel]\nwidth = 2.5\n")
+            .unwrap();
+        let (mut settings, warning) = Settings::load(&path);
+        assert_eq!(warning, None);
+        assert_eq!((settings.theme.as_str(), settings.device.as_str()), ("dark", ""));
+        settings.remember_data(Path::new("/数据/焊接.jsonl"));
+        settings.model = Some("model \"quoted\"".into());
+        settings.save(&path).unwrap();
+        assert_eq!(Settings::load(&path), (settings, None));
+        let saved: toml::Table = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(saved["future"].as_integer(), Some(3));
+        assert_eq!(saved["panel"]["width"].as_float(), Some(2.5));
+        assert_eq!(saved["training"]["learning_rate"].as_float(), Some(1e-5));
+    }
+
+    #[test]
+    fn a_broken_file_is_kept_aside_and_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        for (number, broken) in [&b"theme = "[..], b"theme = 3", b"theme = \"\xff\""].into_iter().enumerate() {
+            fs::write(&path, broken).unwrap();
+            let (settings, warning) = Settings::load(&path);
+            assert_eq!(settings, Settings::default());
+            let aside = folder.path().join(format!("settings.toml.broken-{}", number + 1));
+            let warning = warning.unwrap();
+            assert!(warning.contains(&*aside.to_string_lossy()), "{warning}");
+            assert_eq!(fs::read(aside).unwrap(), broken);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn recent_files_are_few_and_named_once() {
+        let mut settings = Settings::default();
+        for number in (0..12).chain([5]) {
+            settings.remember_data(Path::new(&format!("{number}.jsonl")));
+        }
+        assert_eq!(settings.recent_data.len(), RECENT);
+        assert_eq!(settings.recent_data[..2], [Path::new("5.jsonl"), Path::new("11.jsonl")]);
+    }
+}
