@@ -52,7 +52,7 @@ pub enum Edit {
     /// Puts a new row before the line that is at `at` (0-based); the number of lines for the end.
     InsertRow {
         at: usize,
-        row: Row,
+        row: Box<Row>,
     },
     /// Removes a line, be it a row, bad or blank.
     RemoveLine {

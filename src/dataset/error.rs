@@ -35,7 +35,7 @@ pub enum DatasetError {
     )]
     Unusable { line: usize, fault: Fault },
 
-    #[error("cannot keep the journal {}: {source}. The edit was not made; free the cause (a full disk?) and try again", path.display())]
+    #[error("the journal {} cannot be kept: {source}. Free the cause (a full disk, a missing right) and try again", path.display())]
     Journal { path: PathBuf, source: io::Error },
     #[error("the journal {} is in use: the same file is open for editing elsewhere. Close it there", path.display())]
     JournalInUse { path: PathBuf },

@@ -1,6 +1,6 @@
 //! What was done, what was undone, and where in it the file was saved.
 
-use super::line::Line;
+use super::line::{Ending, Line};
 
 /// One line put in, taken out, or put in the place of another. Carrying it out turns it into its
 /// own opposite.
@@ -11,10 +11,15 @@ pub(super) struct Change {
     pub removes: bool,
     /// The line that comes in.
     pub inserts: Option<Line>,
+    /// What the ending of the line before becomes, where the change touches it.
+    pub previous: Option<Ending>,
 }
 
 impl Change {
     pub fn carry_out(&mut self, lines: &mut Vec<Line>) {
+        if let (Some(ending), Some(before)) = (&mut self.previous, self.at.checked_sub(1)) {
+            std::mem::swap(ending, &mut lines[before].ending);
+        }
         match (&mut self.inserts, self.removes) {
             (Some(line), true) => std::mem::swap(line, &mut lines[self.at]),
             (inserts, removes) => {
@@ -96,7 +101,7 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::{Bytes, Ending, LineId};
+    use super::super::line::{Bytes, LineId};
     use super::*;
 
     fn line(text: &str) -> Line {
@@ -109,7 +114,7 @@ mod tests {
     }
 
     fn change(at: usize, removes: bool, inserts: Option<&str>) -> Change {
-        Change { at, removes, inserts: inserts.map(line) }
+        Change { at, removes, inserts: inserts.map(line), previous: None }
     }
 
     #[test]

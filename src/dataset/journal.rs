@@ -38,6 +38,7 @@ pub(super) struct Splice {
     pub at: usize,
     pub removes: bool,
     pub inserts: Option<Inserted>,
+    pub previous: Option<Ending>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +76,7 @@ impl Splice {
                 },
                 ending: line.ending,
             }),
+            previous: change.previous,
         }
     }
 }
@@ -281,15 +283,19 @@ impl Journal {
 
     /// Removes the journal from the disk: its steps are saved or given up.
     pub fn finish(&mut self) -> Result<(), DatasetError> {
-        match self.open.take() {
-            Some(_) => discard_journal(&self.path),
-            None => Ok(()),
-        }
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        drop(open);
+        discard_journal(&self.path)
     }
 }
 
 impl Open {
     fn create(path: &Path) -> Result<Self, DatasetError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| journal_error(path, error))?;
+        }
         let created = OpenOptions::new().append(true).create_new(true).open(path);
         let file = created.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => DatasetError::JournalInUse { path: path.to_owned() },

@@ -20,6 +20,9 @@ pub(super) enum Ending {
     Lf,
     #[serde(rename = "crlf")]
     CrLf,
+    /// The file ends with half of one.
+    #[serde(rename = "cr")]
+    Cr,
     /// The file ends without one.
     #[serde(rename = "none")]
     None,
@@ -30,6 +33,7 @@ impl Ending {
         match self {
             Ending::Lf => b"\n",
             Ending::CrLf => b"\r\n",
+            Ending::Cr => b"\r",
             Ending::None => b"",
         }
     }
@@ -126,6 +130,7 @@ pub(super) fn split(source: &[u8]) -> Vec<(Range<usize>, Ending)> {
     while start < source.len() {
         let rest = &source[start..];
         let (length, ending) = match rest.iter().position(|byte| *byte == b'\n') {
+            None if rest.ends_with(b"\r") => (rest.len() - 1, Ending::Cr),
             None => (rest.len(), Ending::None),
             Some(at) if rest[..at].ends_with(b"\r") => (at - 1, Ending::CrLf),
             Some(at) => (at, Ending::Lf),
@@ -157,6 +162,7 @@ mod tests {
         assert!(split(b"").is_empty());
         assert!(split(BOM).is_empty());
         assert_eq!(split(b"\n"), [(0..0, Ending::Lf)]);
+        assert_eq!(split(b"\n\r"), [(0..0, Ending::Lf), (1..1, Ending::Cr)]);
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl Dataset {
     pub fn apply(&mut self, edit: Edit) -> Result<LineId, DatasetError> {
         let change = match edit {
             Edit::InsertRow { at, row } => self.insertion(at, &row)?,
-            Edit::RemoveLine { line } => Change { at: self.find(line)?, removes: true, inserts: None },
+            Edit::RemoveLine { line } => Change { at: self.find(line)?, removes: true, inserts: None, previous: None },
             Edit::ReplaceLine { line, text } => {
                 if text.contains(['\n', '\r']) {
                     return Err(DatasetError::LineBreak);
@@ -228,7 +228,7 @@ impl Dataset {
         if old.is_some() && old.map(bytes) == change.inserts.as_ref().map(bytes) {
             return Ok(touched);
         }
-        self.note(Step::Edit, &change)?;
+        self.note(Step::Edit, Splice::of(&change, &self.source))?;
         if !change.removes {
             self.next_id += 1;
         }
@@ -315,15 +315,8 @@ impl Dataset {
 
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let bom = if self.source.starts_with(BOM) { BOM } else { &[] };
-        let last = self.lines.len().saturating_sub(1);
-        let lines = self.lines.iter().enumerate().flat_map(move |(at, line)| {
-            // A line that was the last and had no ending needs one when others follow it.
-            let ending = match line.ending {
-                Ending::None if at < last => self.newline(),
-                ending => ending,
-            };
-            [line.bytes.get(&self.source), ending.bytes()]
-        });
+        let lines = self.lines.iter();
+        let lines = lines.flat_map(|line| [line.bytes.get(&self.source), line.ending.bytes()]);
         std::iter::once(bom).chain(lines)
     }
 
@@ -346,7 +339,7 @@ impl Dataset {
 
     /// How the file's lines end, for lines that are added.
     fn newline(&self) -> Ending {
-        let known = |line: &Line| Some(line.ending).filter(|ending| *ending != Ending::None);
+        let known = |line: &Line| matches!(line.ending, Ending::Lf | Ending::CrLf).then_some(line.ending);
         self.lines.iter().find_map(known).unwrap_or(Ending::Lf)
     }
 
@@ -375,17 +368,20 @@ impl Dataset {
         let style = neighbour
             .and_then(|line| std::str::from_utf8(line.bytes.get(&self.source)).ok())
             .map_or_else(Style::default, Style::of);
-        let ending = match self.lines.last() {
-            Some(last) if at == lines => last.ending,
-            _ => self.newline(),
+        // A row after a last line that has no ending gives it one and has none itself.
+        let newline = self.newline();
+        let (ending, previous) = match self.lines.last().map(|line| line.ending) {
+            Some(Ending::None) if at == lines => (Ending::None, Some(newline)),
+            Some(Ending::Cr) if at == lines => (Ending::None, Some(Ending::CrLf)),
+            _ => (newline, None),
         };
         let line = self.read(LineId(self.next_id), row.to_line(&style).into(), ending);
-        Ok(Change { at, removes: false, inserts: Some(usable(line, at)?) })
+        Ok(Change { at, removes: false, inserts: Some(usable(line, at)?), previous })
     }
 
     fn replacement(&self, at: usize, text: String) -> Change {
         let old = &self.lines[at];
-        Change { at, removes: true, inserts: Some(self.read(old.id(), text.into(), old.ending)) }
+        Change { at, removes: true, inserts: Some(self.read(old.id(), text.into(), old.ending)), previous: None }
     }
 
     fn rewrite(
@@ -407,17 +403,15 @@ impl Dataset {
             return Ok(None);
         };
         let touched = self.line_of(change);
-        if let (Some(journal), Some(path), Some(hash)) = (&mut self.journal, &self.path, &self.on_disk) {
-            journal.note(step, Splice::of(change, &self.source), path, hash)?;
-        }
+        self.note(step, Splice::of(change, &self.source))?;
         self.history.go(step, &mut self.lines);
         self.revision += 1;
         Ok(Some(touched))
     }
 
-    fn note(&mut self, step: Step, change: &Change) -> Result<(), DatasetError> {
+    fn note(&mut self, step: Step, splice: Splice) -> Result<(), DatasetError> {
         if let (Some(journal), Some(path), Some(hash)) = (&mut self.journal, &self.path, &self.on_disk) {
-            journal.note(step, Splice::of(change, &self.source), path, hash)?;
+            journal.note(step, splice, path, hash)?;
         }
         Ok(())
     }
@@ -425,8 +419,8 @@ impl Dataset {
     /// Makes a step of the journal again.
     fn replay(&mut self, step: Step, splice: Splice) -> Result<(), String> {
         let lines = self.lines.len();
-        let Splice { at, removes, inserts } = &splice;
-        if *at >= lines + usize::from(!removes) || (!removes && inserts.is_none()) {
+        let Splice { at, removes, inserts, previous } = &splice;
+        if *at >= lines + usize::from(!removes) || (!removes && inserts.is_none()) || (*at == 0 && previous.is_some()) {
             return Err(format!("there is no such step at line {} of {lines}", at + 1));
         }
         self.revision += 1;
@@ -446,6 +440,7 @@ impl Dataset {
             at: splice.at,
             removes: splice.removes,
             inserts: splice.inserts.map(|new| self.read(id, new.line.into_bytes(), new.ending)),
+            previous: splice.previous,
         };
         self.history.edit(change, &mut self.lines);
         Ok(())
