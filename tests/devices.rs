@@ -21,7 +21,13 @@ fn losses(device: &str) -> Vec<f64> {
         .args(["train", "--json", "--device", device])
         .args(["--model_name_or_path", "tests/fixtures/flagembedding/model_bin"])
         .args(["--train_data", "tests/fixtures/flagembedding/data/weld_toy.jsonl"])
-        .args(["--unified_finetuning", "--use_self_distill", "--knowledge_distillation", "--kd_loss_type", "m3_kd_loss"])
+        .args([
+            "--unified_finetuning",
+            "--use_self_distill",
+            "--knowledge_distillation",
+            "--kd_loss_type",
+            "m3_kd_loss",
+        ])
         .args(["--same_dataset_within_batch", "--per_device_train_batch_size", "4", "--train_group_size", "3"])
         .args(["--query_max_len", "64", "--passage_max_len", "64", "--pad_to_multiple_of", "64"])
         .args(["--learning_rate", "1e-3", "--max_steps", "12"])

@@ -222,7 +222,7 @@ impl EmbeddingModel {
 /// Where a tensor's values are until its turn to be written comes.
 enum Source<'a> {
     /// On a device, flat.
-    Device(Tensor<1>),
+    Device(Box<Tensor<1>>),
     Host(&'a HostTensor),
 }
 
@@ -246,7 +246,7 @@ fn safetensors_file(path: &Path, tensors: &Tensors) -> Result<(), ModelError> {
     file.write_all(header.as_bytes()).map_err(failed)?;
     for (_, source) in tensors.values() {
         let values = match source {
-            Source::Device(flat) => Cow::Owned(read(flat.clone())?),
+            Source::Device(flat) => Cow::Owned(read((**flat).clone())?),
             Source::Host(tensor) => Cow::Borrowed(&tensor.values),
         };
         for value in values.iter() {
@@ -267,7 +267,7 @@ impl ModuleVisitor for Collector<'_> {
             let tensor = param.val();
             let shape = tensor.dims().to_vec();
             let flat = tensor.reshape([shape.iter().product::<usize>()]);
-            self.tensors.insert((*name).to_owned(), (shape, Source::Device(flat)));
+            self.tensors.insert((*name).to_owned(), (shape, Source::Device(Box::new(flat))));
         }
     }
 }

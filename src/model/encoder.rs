@@ -177,7 +177,7 @@ impl Embeddings {
             let still = embedded.clone().detach();
             embedded = still.clone() + (embedded - still) * trained.clone();
         }
-        let first_type = self.token_type.weight.val().slice([0..1]).unsqueeze::<3>();
+        let first_type = self.token_type.weight.val().narrow(0, 0, 1).unsqueeze::<3>();
         let normed = self.norm.forward(embedded + first_type);
         match dropout {
             Some(dropout) => dropout.apply(normed, dropout.hidden, u64::MAX),

@@ -175,7 +175,7 @@ impl State {
         };
         let (query, positive) = self.new_row.clone();
         let at = dataset.lines().len();
-        self.apply(Edit::InsertRow { at, row: Row { query, pos: vec![positive], ..Row::default() } })?;
+        self.apply(Edit::InsertRow { at, row: Box::new(Row { query, pos: vec![positive], ..Row::default() }) })?;
         self.new_row = Default::default();
         self.selected = self.lines.rows.last().map(|row| Selected::Line(row.id));
         self.scroll_to_selected = true;
