@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -23,32 +22,17 @@ pub struct Demo {
     device: DeviceChoice,
 }
 
-/// The settings of the demo, chosen so that two processor cores need a few minutes: only the top
-/// layers are trained.
-fn settings(model: PathBuf, data: PathBuf) -> TrainingConfig {
-    TrainingConfig {
-        model_name_or_path: model,
-        train_data: vec![data],
-        trainable_layers: Some(4),
-        train_group_size: 4,
-        per_device_train_batch_size: 8,
-        query_max_len: 64,
-        passage_max_len: 128,
-        learning_rate: 1e-4,
-        num_train_epochs: 1.0,
-        warmup_ratio: 0.1,
-        temperature: 0.02,
-        ..TrainingConfig::default()
-    }
-}
-
 impl Demo {
     pub(super) fn run(self) -> Result<(), Ending> {
         let started = Instant::now();
         let model = assets::find("assets/starter-model")?;
         let data = assets::find("sample_data")?;
         let device = choose(self.device)?;
-        let config = settings(model.clone(), data.join("train.jsonl"));
+        let config = TrainingConfig {
+            model_name_or_path: model.clone(),
+            train_data: vec![data.join("train.jsonl")],
+            ..TrainingConfig::short_run()
+        };
         let questions = Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?;
 
         println!(

@@ -168,6 +168,24 @@ impl Default for TrainingConfig {
     }
 }
 
+impl TrainingConfig {
+    /// Options of a short run, which two processor cores finish in minutes: only the top layers are trained,
+    /// with many questions in a batch, whose passages are each other's negatives.
+    pub fn short_run() -> Self {
+        Self {
+            trainable_layers: Some(4),
+            train_group_size: 2,
+            per_device_train_batch_size: 16,
+            query_max_len: 64,
+            learning_rate: 2e-4,
+            num_train_epochs: 2.0,
+            warmup_ratio: 0.1,
+            dataloader_drop_last: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// Where an option stands in a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {

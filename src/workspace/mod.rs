@@ -8,6 +8,7 @@ mod error;
 mod folders;
 mod runs;
 mod settings;
+mod shipped;
 mod time;
 
 pub use cache::{Cached, EmbeddingCache};
@@ -15,3 +16,4 @@ pub use error::WorkspaceError;
 pub use folders::Workspace;
 pub use runs::{Events, NewRun, Run, RunRecord, RunState, Runs};
 pub use settings::Settings;
+pub use shipped::shipped;

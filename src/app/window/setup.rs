@@ -1,6 +1,6 @@
 //! What the window starts with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use eframe::egui::ThemePreference;
 
@@ -9,7 +9,7 @@ use crate::app::StartOptions;
 use crate::app::texts::Language;
 use crate::compute;
 use crate::training::TrainingConfig;
-use crate::workspace::{Settings, Workspace, WorkspaceError};
+use crate::workspace::{Settings, Workspace, WorkspaceError, shipped};
 
 /// All that the window takes from outside, so that a test can give it something else.
 pub struct Setup {
@@ -60,27 +60,10 @@ impl Start {
     }
 }
 
-/// A file or folder that comes with the program: below `WELDBENCH_ASSETS`, beside the program, or in the
-/// folder that it was built from.
-fn shipped(name: &str) -> Option<PathBuf> {
-    let named = std::env::var_os("WELDBENCH_ASSETS").map(PathBuf::from);
-    let beside = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
-    let built = Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    [named, beside, built].into_iter().flatten().map(|folder| folder.join(name)).find(|path| path.exists())
-}
-
 /// The options of the last run; at the first start those of a short run that a processor manages in
 /// minutes, which trains the top layers only.
 pub(super) fn training(settings: &Settings) -> TrainingConfig {
-    let first = TrainingConfig {
-        trainable_layers: Some(4),
-        train_group_size: 4,
-        query_max_len: 64,
-        num_train_epochs: 1.0,
-        learning_rate: 1e-4,
-        warmup_ratio: 0.1,
-        ..TrainingConfig::default()
-    };
+    let first = TrainingConfig::short_run();
     if settings.training.is_empty() {
         return first;
     }
