@@ -178,7 +178,7 @@ impl TrainingConfig {
             per_device_train_batch_size: 16,
             query_max_len: 64,
             learning_rate: 2e-4,
-            num_train_epochs: 2.0,
+            num_train_epochs: 1.0,
             warmup_ratio: 0.1,
             dataloader_drop_last: true,
             ..Self::default()
