@@ -180,7 +180,6 @@ impl TrainingConfig {
             learning_rate: 2e-4,
             num_train_epochs: 1.0,
             warmup_ratio: 0.1,
-            dataloader_drop_last: true,
             ..Self::default()
         }
     }
