@@ -160,7 +160,7 @@ fn a_model_is_trained_compared_and_searched_with() {
     });
     bench.get_by_label("Start training").click();
     bench.until("the run done", |window| window.query_by_label("Done").is_some());
-    for label in ["Loss", "Learning rate", "Gradient norm", "Speed", "2 / 2"] {
+    for label in ["Loss", "Learning rate", "Gradient norm", "Speed", "3 / 3"] {
         assert!(bench.query_all_by_label(label).next().is_some(), "{label} is not shown");
     }
     assert!(bench.query_by_label_contains("The tuned model was saved in ").is_some());

@@ -169,15 +169,13 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
-    /// Options of a short run, which two processor cores finish in minutes: only the top layers are trained,
-    /// with many questions in a batch, whose passages are each other's negatives.
+    /// Options of a short run, which two processor cores finish in minutes: only the top layers are trained.
     pub fn short_run() -> Self {
         Self {
             trainable_layers: Some(4),
-            train_group_size: 2,
-            per_device_train_batch_size: 16,
+            train_group_size: 4,
             query_max_len: 64,
-            learning_rate: 2e-4,
+            learning_rate: 1e-4,
             num_train_epochs: 1.0,
             warmup_ratio: 0.1,
             ..Self::default()
