@@ -135,6 +135,110 @@ fn without_an_output_folder_the_run_lies_in_the_workspace() {
     assert!(model.parent().unwrap().join("events.jsonl").is_file(), "{text}");
 }
 
+/// The same numbers twice, and no model.
+#[test]
+fn a_dry_run_shows_every_loss_and_writes_nothing() {
+    let words = [
+        "train",
+        "--model_name_or_path",
+        MODEL,
+        "--train_data",
+        DATA,
+        "--device",
+        "cpu",
+        "--dry-run",
+        "2",
+        "--no-shuffle",
+        "--json",
+    ];
+    let run = || -> Vec<Value> {
+        let done = weldbench()
+            .args(words)
+            .args(["--unified_finetuning", "--use_self_distill", "--train_group_size", "3"])
+            .assert()
+            .success();
+        lines(&done.get_output().stdout)
+    };
+    let batches = run();
+    assert_eq!(batches.len(), 2);
+    for part in ["total", "dense", "sparse", "colbert", "ensemble", "self_distill_dense"] {
+        assert!(batches[1]["loss"][part].as_f64().is_some_and(|loss| loss > 0.0), "{part}: {batches:?}");
+    }
+    assert!(batches[0]["grad_norm"].as_f64().is_some_and(|norm| norm > 0.0));
+    assert_eq!(batches, run());
+}
+
+#[test]
+fn a_trace_has_a_line_for_every_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.jsonl");
+    weldbench()
+        .args([
+            "train",
+            "--model_name_or_path",
+            MODEL,
+            "--train_data",
+            DATA,
+            "--device",
+            "cpu",
+            "--max_steps",
+            "3",
+            "--train_group_size",
+            "2",
+        ])
+        .arg("--trace")
+        .arg(&trace)
+        .arg("--output_dir")
+        .arg(folder.path().join("tuned"))
+        .assert()
+        .success();
+    let steps = lines(&fs::read(&trace).unwrap());
+    assert_eq!(steps.len(), 3);
+    assert!(
+        steps
+            .iter()
+            .all(|step| step["grad_norm"].is_f64() && step["learning_rate"].is_f64() && step["loss"]["total"].is_f64())
+    );
+}
+
+#[test]
+fn texts_are_encoded_and_pairs_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = folder.path().join("texts.txt");
+    fs::write(&texts, "气孔\n{\"text\": \"crater pipe\"}\n\n").unwrap();
+    let vectors = folder.path().join("vectors.safetensors");
+    weldbench()
+        .args(["encode", "--model", MODEL, "--device", "cpu", "--input"])
+        .arg(&texts)
+        .arg("--output")
+        .arg(&vectors)
+        .assert()
+        .success();
+    let bytes = fs::read(&vectors).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("dense").unwrap().shape(), [2, 64]);
+    assert_eq!(file.tensor("sparse_offsets").unwrap().shape(), [3]);
+    assert_eq!(file.tensor("colbert_offsets").unwrap().shape(), [3]);
+
+    let pairs = folder.path().join("pairs.jsonl");
+    fs::write(&pairs, "{\"query\": \"气孔\", \"passage\": \"气孔\"}\n").unwrap();
+    let done = weldbench()
+        .args(["score-pairs", "--model", MODEL, "--device", "cpu", "--input"])
+        .arg(&pairs)
+        .assert()
+        .success();
+    let scores = &lines(&done.get_output().stdout)[0];
+    // A text with itself, without prefixes: the same vector twice.
+    assert!((scores["dense"].as_f64().unwrap() - 1.0).abs() < 1e-5, "{scores}");
+    assert!((scores["colbert"].as_f64().unwrap() - 1.0).abs() < 1e-5, "{scores}");
+
+    fs::write(&pairs, "{\"query\": \"气孔\"}\n").unwrap();
+    let done =
+        weldbench().args(["score-pairs", "--model", MODEL, "--device", "cpu", "--input"]).arg(&pairs).assert().code(1);
+    let text = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("line 1") && text.contains("passage"), "{text}");
+}
+
 #[test]
 fn mistakes_in_the_call_end_with_2_and_name_the_option() {
     for (words, part) in [

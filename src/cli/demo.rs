@@ -47,7 +47,7 @@ impl Demo {
         if let Some(layers) = config.trainable_layers {
             println!("   Only the top {layers} layers are trained, so that two processor cores are enough.\n");
         }
-        let tuned = train::train(config, self.device, false)?;
+        let tuned = train::train(config, self.device, false, None)?;
         println!();
 
         println!("3. The tuned model searches for the same questions.\n");

@@ -8,10 +8,12 @@ mod assets;
 mod config_file;
 mod demo;
 mod devices;
+mod encode;
 mod eval;
 mod follow;
 mod interrupt;
 mod models;
+mod score_pairs;
 mod search;
 mod table;
 mod train;
@@ -44,6 +46,8 @@ pub enum Command {
     Train(train::Train),
     Eval(eval::Eval),
     Search(search::Search),
+    Encode(encode::Encode),
+    ScorePairs(score_pairs::ScorePairs),
     Demo(demo::Demo),
 }
 
@@ -107,6 +111,8 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Eval(command) => command.run(),
             Self::Search(command) => command.run(),
+            Self::Encode(command) => command.run(),
+            Self::ScorePairs(command) => command.run(),
             Self::Demo(command) => command.run(),
         }
     }

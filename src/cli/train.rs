@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -8,9 +9,9 @@ use super::follow::{Bar, follow, time};
 use super::train_options::TrainOptions;
 use super::{Ending, config_file};
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::Jobs;
 use crate::jobs::training::{self, TrainRequest};
-use crate::training::{RunPlan, StepReport, TrainingConfig, TrainingEvent, read_files};
+use crate::jobs::{Failure, Jobs};
+use crate::training::{DryMicroBatch, RunPlan, StepReport, TrainingConfig, TrainingEvent, read_files};
 use crate::workspace::{Runs, Workspace};
 
 /// Fine-tune an embedding model on questions, positives and hard negatives.
@@ -28,6 +29,15 @@ pub struct Train {
     /// Write the run's events to standard output as lines of JSON.
     #[arg(long)]
     json: bool,
+    /// Compute the first N micro-batches without changing a weight, and write their losses and gradient norms.
+    #[arg(long, visible_alias = "dry_run", value_name = "N")]
+    dry_run: Option<usize>,
+    /// In a dry run, take rows, positives and negatives in the order of the files.
+    #[arg(long, visible_alias = "no_shuffle", requires = "dry_run")]
+    no_shuffle: bool,
+    /// Write losses, gradient norm before clipping and learning rate of every reported step to a file, as lines of JSON.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     #[command(flatten)]
     options: TrainOptions,
 }
@@ -45,7 +55,11 @@ impl Train {
         if let Some(problem) = config.problems().first() {
             return Err(Ending::Usage(problem.to_string()));
         }
-        let output = train(config, self.device, self.json)?;
+        if let Some(count) = self.dry_run {
+            return dry_run(config, self.device, count, !self.no_shuffle, self.json);
+        }
+        let mut trace = self.trace.as_deref().map(Trace::create).transpose()?;
+        let output = train(config, self.device, self.json, trace.as_mut())?;
         if self.json {
             println!("{}", json!({ "event": "finished", "folder": output }));
         } else {
@@ -56,7 +70,12 @@ impl Train {
 }
 
 /// Trains, shows how it goes, and gives back the folder of the tuned model.
-pub fn train(config: TrainingConfig, device: DeviceChoice, json: bool) -> Result<PathBuf, Ending> {
+pub fn train(
+    config: TrainingConfig,
+    device: DeviceChoice,
+    json: bool,
+    mut trace: Option<&mut Trace>,
+) -> Result<PathBuf, Ending> {
     let device = choose(device)?;
     let (files, warnings) = read_files(&config.train_data)?;
     let runs = Runs::new(Workspace::open(None)?.runs());
@@ -68,9 +87,86 @@ pub fn train(config: TrainingConfig, device: DeviceChoice, json: bool) -> Result
     for text in warnings {
         tell(&TrainingEvent::Warning { text }, json, None);
     }
-    follow(&job, |event, bar| tell(&event, json, Some(bar)))?;
+    let mut written = Ok(());
+    follow(&job, |event, bar| {
+        if let (TrainingEvent::Step(step), Some(trace), Ok(())) = (&event, trace.as_deref_mut(), &written) {
+            written = trace.step(step);
+        }
+        tell(&event, json, Some(bar));
+    })?;
+    written?;
     eprintln!("trained in {}; the tuned model is in:", time(started.elapsed()));
     Ok(output)
+}
+
+/// A file with a line of JSON a step.
+pub struct Trace {
+    path: PathBuf,
+    file: std::fs::File,
+}
+
+impl Trace {
+    fn create(path: &Path) -> Result<Self, Ending> {
+        let file = std::fs::File::create(path).map_err(|error| trace_failed(path, &error))?;
+        Ok(Self { path: path.to_path_buf(), file })
+    }
+
+    fn step(&mut self, step: &StepReport) -> Result<(), Ending> {
+        let line = json!({ "step": step.step, "loss": step.loss, "grad_norm": step.grad_norm, "learning_rate": step.learning_rate });
+        writeln!(self.file, "{line}").map_err(|error| trace_failed(&self.path, &error))
+    }
+}
+
+fn trace_failed(path: &Path, error: &std::io::Error) -> Ending {
+    let why = format!("the trace {} cannot be written: {error}", path.display());
+    Ending::Failed(Failure::new(why, "give --trace a file in a folder that may be written"))
+}
+
+/// Shows the numbers of the first micro-batches.
+fn dry_run(
+    config: TrainingConfig,
+    device: DeviceChoice,
+    count: usize,
+    shuffle: bool,
+    json: bool,
+) -> Result<(), Ending> {
+    let device = choose(device)?;
+    let (files, warnings) = read_files(&config.train_data)?;
+    for text in warnings {
+        eprintln!("warning: {text}");
+    }
+    let jobs = Jobs::new(|| ());
+    let job = jobs.start(&device.clone(), "Dry run".into(), move |_, context| {
+        context.stage("computing", "micro-batches");
+        crate::training::dry_run(&config, &device, files, count, shuffle, &mut |batch| {
+            context.progress(batch.micro_batch, count);
+            context.send(batch);
+            context.ask()
+        })?;
+        Ok(())
+    });
+    follow(&job, |batch, _| match json {
+        true => println!("{}", serde_json::to_value(batch).unwrap_or_default()),
+        false => println!("{}", dry_text(&batch)),
+    })
+}
+
+fn dry_text(batch: &DryMicroBatch) -> String {
+    let loss = &batch.loss;
+    let mut text = format!("micro-batch {}: loss {:.6}, dense {:.6}", batch.micro_batch, loss.total, loss.dense);
+    for (name, part) in [
+        ("sparse", loss.sparse),
+        ("ColBERT", loss.colbert),
+        ("ensemble", loss.ensemble),
+        ("self-distillation dense", loss.self_distill_dense),
+        ("sparse", loss.self_distill_sparse),
+        ("ColBERT", loss.self_distill_colbert),
+    ] {
+        if let Some(part) = part {
+            text.push_str(&format!(", {name} {part:.6}"));
+        }
+    }
+    format!("{text}, grad norm {:.6}", batch.grad_norm)
 }
 
 fn tell(event: &TrainingEvent, json: bool, bar: Option<&mut Bar>) {
