@@ -239,6 +239,148 @@ fn texts_are_encoded_and_pairs_scored() {
     assert!(text.contains("line 1") && text.contains("passage"), "{text}");
 }
 
+fn reference(name: &str) -> Value {
+    serde_json::from_slice(&fs::read(format!("{REFERENCE}/{name}")).unwrap()).unwrap()
+}
+
+const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/flagembedding");
+
+fn floats(file: &safetensors::SafeTensors, name: &str) -> Vec<f32> {
+    file.tensor(name).unwrap().data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+fn integers(file: &safetensors::SafeTensors, name: &str) -> Vec<usize> {
+    let view = file.tensor(name).unwrap();
+    let width = view.data().len() / view.shape()[0];
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte));
+    view.data().chunks(width).map(number).collect()
+}
+
+#[test]
+fn encode_writes_the_reference_s_vectors() {
+    let wanted = reference("inference.json");
+    let folder = tempfile::tempdir().unwrap();
+    let (texts, vectors) = (folder.path().join("texts.jsonl"), folder.path().join("vectors.safetensors"));
+    let inputs = wanted["texts"].as_array().unwrap();
+    let input: String = inputs.iter().map(|text| format!("{}\n", serde_json::json!({ "text": text }))).collect();
+    fs::write(&texts, input).unwrap();
+    weldbench()
+        .args(["encode", "--model", MODEL, "--device", "cpu", "--max-length", "64", "--input"])
+        .arg(&texts)
+        .arg("--output")
+        .arg(&vectors)
+        .assert()
+        .success();
+    let (ours, theirs) = (fs::read(&vectors).unwrap(), fs::read(format!("{REFERENCE}/inference.safetensors")).unwrap());
+    let ours = safetensors::SafeTensors::deserialize(&ours).unwrap();
+    let theirs = safetensors::SafeTensors::deserialize(&theirs).unwrap();
+    let near = |ours: &[f32], theirs: &[f32]| {
+        assert_eq!(ours.len(), theirs.len());
+        assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 1e-5));
+    };
+    near(&floats(&ours, "dense"), &floats(&theirs, "dense_vecs"));
+    let (colbert, bounds) = (floats(&ours, "colbert"), integers(&ours, "colbert_offsets"));
+    let (ids, weights) = (integers(&ours, "sparse_indices"), floats(&ours, "sparse_values"));
+    let offsets = integers(&ours, "sparse_offsets");
+    for text in 0..inputs.len() {
+        near(&colbert[bounds[text] * 64..bounds[text + 1] * 64], &floats(&theirs, &format!("colbert_vecs.{text}")));
+        let wanted = wanted["lexical_weights"][text].as_object().unwrap();
+        let ours = offsets[text]..offsets[text + 1];
+        assert_eq!(ours.len(), wanted.len());
+        for place in ours {
+            let theirs = wanted[&ids[place].to_string()].as_f64().unwrap();
+            assert!((f64::from(weights[place]) - theirs).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn score_pairs_gives_the_reference_s_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let pairs = folder.path().join("pairs.jsonl");
+    for case in reference("inference.json")["compute_score"].as_array().unwrap() {
+        let line = |pair: &Value| format!("{}\n", serde_json::json!({ "query": pair[0], "passage": pair[1] }));
+        fs::write(&pairs, case["pairs"].as_array().unwrap().iter().map(line).collect::<String>()).unwrap();
+        let weights = case["weights_dense_sparse_colbert"]
+            .as_array()
+            .map_or("1,1,1".into(), |weights| weights.iter().map(Value::to_string).collect::<Vec<_>>().join(","));
+        let done = weldbench()
+            .args(["score-pairs", "--model", MODEL, "--device", "cpu", "--weights", &weights])
+            .args(["--batch-size", &case["batch_size"].to_string()])
+            .args(["--max-query-length", "64", "--max-passage-length", "64", "--input"])
+            .arg(&pairs)
+            .assert()
+            .success();
+        let ours = lines(&done.get_output().stdout);
+        for (name, wanted) in case["scores"].as_object().unwrap() {
+            for (ours, wanted) in ours.iter().zip(wanted.as_array().unwrap()) {
+                let off = ours[name].as_f64().unwrap() - wanted.as_f64().unwrap();
+                assert!(off.abs() < 1e-5, "{name}, {case}: {off}");
+            }
+        }
+    }
+}
+
+/// The reference's micro-batch as a file of rows, computed from the file.
+#[test]
+fn a_dry_run_gives_the_reference_s_losses() {
+    let (texts, case) = (reference("batches.json"), &reference("losses.json")["unified_sd_kd_m3_t002__b4"]);
+    let batch = &texts["b4"];
+    let list = |name: &str| batch[name].as_array().unwrap();
+    let rows = list("queries").iter().zip(list("passages").chunks(6)).zip(list("teacher_scores").chunks(6));
+    let rows: String = rows
+        .map(|((query, passages), scores)| {
+            let row = serde_json::json!({
+                "query": query, "pos": [passages[0]], "neg": passages[1..],
+                "pos_scores": [scores[0]], "neg_scores": scores[1..],
+            });
+            format!("{row}\n")
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("rows.jsonl");
+    fs::write(&data, rows).unwrap();
+    let done = weldbench()
+        .args(["train", "--dry-run", "1", "--no-shuffle", "--json", "--device", "cpu", "--model_name_or_path", MODEL])
+        .args(["--unified_finetuning", "True", "--use_self_distill", "True", "--knowledge_distillation", "True"])
+        .args(["--kd_loss_type", "m3_kd_loss", "--per_device_train_batch_size", "4", "--train_group_size", "6"])
+        .args(["--query_max_len", "32", "--passage_max_len", "64", "--pad_to_multiple_of", "8"])
+        .args(["--temperature", "0.02", "--sentence_pooling_method", "cls", "--normalize_embeddings", "True"])
+        .arg("--train_data")
+        .arg(&data)
+        .assert()
+        .success();
+    let ours = &lines(&done.get_output().stdout)[0];
+    let near = |ours: &Value, theirs: &Value, tolerance: f64| {
+        let (ours, theirs) = (ours.as_f64().unwrap(), theirs.as_f64().unwrap());
+        assert!((ours - theirs).abs() / theirs < tolerance, "{ours}, the reference's {theirs}");
+    };
+    near(&ours["loss"]["total"], &case["total_loss"], 1e-4);
+    near(&ours["grad_norm"], &case["grad_norm"], 1e-3);
+    for (part, function) in [
+        ("dense", "compute_dense_score"),
+        ("sparse", "compute_sparse_score"),
+        ("colbert", "compute_colbert_score"),
+        ("ensemble", "ensemble_score"),
+    ] {
+        let term = case["terms"].as_array().unwrap().iter().find(|term| term["arg"] == function).unwrap();
+        near(&ours["loss"][part], &term["loss"], 1e-4);
+    }
+}
+
+/// Standard output that is closed early (`weldbench … | head -1`) is no failure to report.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    fs::write(&path, "{\n".repeat(50_000)).unwrap();
+    let command = format!("'{}' validate '{}' | head -1", env!("CARGO_BIN_EXE_weldbench"), path.display());
+    let done = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+    let (out, remarks) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(out.contains("rows.jsonl:1:") && remarks.is_empty(), "{out}{remarks}");
+}
+
 #[test]
 fn mistakes_in_the_call_end_with_2_and_name_the_option() {
     for (words, part) in [

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::eval::{Questions, compare};
 use super::follow::time;
+use super::out;
 use super::{Ending, assets, train};
 use crate::compute::{DeviceChoice, choose};
 use crate::retrieval::Method;
@@ -35,25 +36,35 @@ impl Demo {
         };
         let questions = Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?;
 
-        println!(
+        out::line(format_args!(
             "1. The starter model searches for the answers to {} questions among {} passages.\n   None of these questions is in the training data; their subjects are.\n",
             questions.questions.len(),
-            questions.corpus.passages().len(),
-        );
+            questions.corpus.passages().len()
+        ));
         let before = compare(&questions, device.clone(), model.clone(), None, Method::Dense, &KS)?;
-        println!("{before}");
+        out::line(before);
 
-        println!("2. Fine-tuning on {}, with settings for a short run:\n\n{}", device.label(), told(&config));
+        out::line(format_args!(
+            "2. Fine-tuning on {}, with settings for a short run:\n\n{}",
+            device.label(),
+            told(&config)
+        ));
         if let Some(layers) = config.trainable_layers {
-            println!("   Only the top {layers} layers are trained, so that two processor cores are enough.\n");
+            out::line(format_args!(
+                "   Only the top {layers} layers are trained, so that two processor cores are enough.\n"
+            ));
         }
         let tuned = train::train(config, self.device, false, None)?;
-        println!();
+        out::line("");
 
-        println!("3. The tuned model searches for the same questions.\n");
+        out::line("3. The tuned model searches for the same questions.\n");
         let both = compare(&questions, device, model, Some(tuned.clone()), Method::Dense, &KS)?;
-        println!("{both}");
-        println!("Done in {}. The run is in {}", time(started.elapsed()), tuned.parent().unwrap_or(&tuned).display());
+        out::line(both);
+        out::line(format_args!(
+            "Done in {}. The run is in {}",
+            time(started.elapsed()),
+            tuned.parent().unwrap_or(&tuned).display()
+        ));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::Ending;
 use super::table::table;
+use super::{Ending, out};
 use crate::compute::{DeviceChoice, DeviceInfo, DeviceKind, choose, devices};
 
 /// List the devices that can compute, and which one `auto` takes.
@@ -12,9 +12,9 @@ impl Devices {
     pub(super) fn run(self) -> Result<(), Ending> {
         let all = devices();
         let auto = choose(DeviceChoice::Auto)?;
-        print!("{}", list(&all, &auto));
+        out::line(list(&all, &auto).trim_end());
         if !all.iter().any(|device| matches!(device.choice, DeviceChoice::Wgpu(_))) {
-            println!("\nNo graphics adapter was found. {}", remedy());
+            out::line(format_args!("\nNo graphics adapter was found. {}", remedy()));
         }
         Ok(())
     }

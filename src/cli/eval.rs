@@ -4,9 +4,9 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::Ending;
 use super::follow::follow;
 use super::models::Models;
+use super::{Ending, out};
 use crate::compute::DeviceInfo;
 use crate::dataset::{Corpus, Dataset};
 use crate::jobs::compare::{self, CompareEvent, CompareRequest, Question};
@@ -46,15 +46,15 @@ impl Eval {
         };
         let comparison = compare(&questions, self.models.device()?, first, second, method, &self.k)?;
         if self.json {
-            println!("{:#}", as_json(&comparison, base.is_some()));
+            out::line(format_args!("{:#}", as_json(&comparison, base.is_some())));
         } else {
-            println!(
+            out::line(format_args!(
                 "{} questions, {} passages, {}\n",
                 questions.questions.len(),
                 questions.corpus.passages().len(),
                 self.models.method_name()
-            );
-            print!("{comparison}");
+            ));
+            out::line(comparison.to_string().trim_end());
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod eval;
 mod follow;
 mod interrupt;
 mod models;
+mod out;
 mod score_pairs;
 mod search;
 mod table;

@@ -23,7 +23,7 @@ pub struct Models {
     #[arg(long, value_enum, default_value_t = MethodName::Dense)]
     method: MethodName,
     /// Weights of dense, sparse and ColBERT scores in hybrid search.
-    #[arg(long, value_name = "D,S,C", value_delimiter = ',', num_args = 3, default_values_t = [0.4, 0.2, 0.4])]
+    #[arg(long, value_name = "D,S,C", value_delimiter = ',', default_values_t = [0.4, 0.2, 0.4])]
     weights: Vec<f32>,
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto)]

@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::Ending;
 use super::encode::read_texts;
 use super::follow::follow;
+use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::jobs::{Failure, Jobs};
 use crate::model::{EmbeddingModel, PairScores};
@@ -20,7 +20,7 @@ pub struct ScorePairs {
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// Weights of dense, sparse and ColBERT scores in the mixtures.
-    #[arg(long, value_name = "D,S,C", value_delimiter = ',', num_args = 3, default_values_t = [1.0, 1.0, 1.0])]
+    #[arg(long, value_name = "D,S,C", value_delimiter = ',', default_values_t = [1.0, 1.0, 1.0])]
     weights: Vec<f32>,
     /// Pairs in a batch; a ColBERT score depends on the longest passage of its batch.
     #[arg(long, default_value_t = 256)]
@@ -67,15 +67,12 @@ impl ScorePairs {
 fn print(scores: &PairScores, weights: [f32; 3]) {
     let (two, three) = (scores.sparse_dense(weights), scores.colbert_sparse_dense(weights));
     for (index, dense) in scores.dense.iter().enumerate() {
-        println!(
-            "{}",
-            json!({
-                "dense": dense,
-                "sparse": scores.sparse.get(index),
-                "colbert": scores.colbert.get(index),
-                "sparse+dense": two.get(index),
-                "colbert+sparse+dense": three.get(index),
-            })
-        );
+        out::line(json!({
+            "dense": dense,
+            "sparse": scores.sparse.get(index),
+            "colbert": scores.colbert.get(index),
+            "sparse+dense": two.get(index),
+            "colbert+sparse+dense": three.get(index),
+        }));
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::Ending;
 use super::eval::read_corpus;
 use super::follow::follow;
 use super::models::Models;
+use super::{Ending, out};
 use crate::dataset::Corpus;
 use crate::jobs::Jobs;
 use crate::jobs::search::{self, SearchEvent, SearchRequest};
@@ -47,9 +47,9 @@ impl Search {
         follow(&job, |list, _| lists.push(list))?;
         for list in &lists {
             if self.json {
-                println!("{}", as_json(list, &corpus));
+                out::line(as_json(list, &corpus));
             } else {
-                print!("{}", as_text(list, &corpus, &list.model));
+                out::line(as_text(list, &corpus, &list.model));
             }
         }
         Ok(())
@@ -63,7 +63,6 @@ fn as_text(list: &SearchEvent, corpus: &Corpus, model: &Path) -> String {
         let title = if passage.title.is_empty() { String::new() } else { format!("{}: ", passage.title) };
         text.push_str(&format!("{:>3} {:.4}  [{}] {title}{}\n", rank + 1, hit.score, passage.id, passage.text));
     }
-    text.push('\n');
     text
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::follow::{Bar, follow, time};
 use super::train_options::TrainOptions;
-use super::{Ending, config_file};
+use super::{Ending, config_file, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::jobs::training::{self, TrainRequest};
 use crate::jobs::{Failure, Jobs};
@@ -61,9 +61,9 @@ impl Train {
         let mut trace = self.trace.as_deref().map(Trace::create).transpose()?;
         let output = train(config, self.device, self.json, trace.as_mut())?;
         if self.json {
-            println!("{}", json!({ "event": "finished", "folder": output }));
+            out::line(json!({ "event": "finished", "folder": output }));
         } else {
-            println!("{}", output.display());
+            out::line(output.display());
         }
         Ok(())
     }
@@ -146,8 +146,8 @@ fn dry_run(
         Ok(())
     });
     follow(&job, |batch, _| match json {
-        true => println!("{}", serde_json::to_value(batch).unwrap_or_default()),
-        false => println!("{}", dry_text(&batch)),
+        true => out::line(serde_json::to_value(batch).unwrap_or_default()),
+        false => out::line(dry_text(&batch)),
     })
 }
 
@@ -172,7 +172,7 @@ fn dry_text(batch: &DryMicroBatch) -> String {
 fn tell(event: &TrainingEvent, json: bool, bar: Option<&mut Bar>) {
     if json {
         match serde_json::to_string(event) {
-            Ok(line) => println!("{line}"),
+            Ok(line) => out::line(line),
             Err(error) => log::error!("{error}"),
         }
     }

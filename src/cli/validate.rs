@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::Ending;
+use super::{Ending, out};
 use crate::dataset::Dataset;
 
 /// Check data files: which lines cannot be used, and why.
@@ -28,17 +28,14 @@ impl Validate {
             for problem in &problems {
                 let kind = if problem.is_bad() { "error" } else { "warning" };
                 if self.json {
-                    println!(
-                        "{}",
-                        json!({
-                            "file": path, "line": problem.line, "column": problem.column, "kind": kind,
-                            "reason": problem.reason(), "what_to_do": problem.advice(),
-                        })
-                    );
+                    out::line(json!({
+                        "file": path, "line": problem.line, "column": problem.column, "kind": kind,
+                        "reason": problem.reason(), "what_to_do": problem.advice(),
+                    }));
                 } else {
                     let column = problem.column.map_or_else(String::new, |column| format!("{column}:"));
                     let (reason, advice) = (problem.reason(), problem.advice());
-                    println!("{}:{}:{column} {kind}: {reason}. {advice}.", path.display(), problem.line);
+                    out::line(format_args!("{}:{}:{column} {kind}: {reason}. {advice}.", path.display(), problem.line));
                 }
             }
             let bad = dataset.lines().iter().filter(|line| line.is_bad()).count();

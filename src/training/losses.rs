@@ -108,9 +108,14 @@ pub fn triplet(scores: Tensor<2>, layout: &Layout, margin: f64) -> Tensor<1> {
     activation::relu((negatives - positive).add_scalar(margin)).mean()
 }
 
-/// The three score matrices of a micro-batch, divided by the temperature already.
-pub struct UnifiedScores {
+/// The score matrices of a micro-batch, divided by the temperature already.
+pub struct Scores {
     pub dense: Tensor<2>,
+    /// Of a model with sparse and ColBERT heads.
+    pub heads: Option<HeadScores>,
+}
+
+pub struct HeadScores {
     pub sparse: Tensor<2>,
     pub colbert: Tensor<2>,
 }
@@ -136,8 +141,14 @@ const SPARSE_LOSS: f64 = 0.1;
 
 /// Dense, sparse, ColBERT and ensemble losses in one, with self-distillation from the ensemble if asked:
 /// `(L_d + L_e + 0.1 L_s + L_c) / 4`, and then `(that + (K_d + 0.1 K_s + K_c) / 3) / 2`.
-pub fn unified(scores: UnifiedScores, layout: &Layout, teacher: Option<&Teacher>, self_distill: bool) -> Losses {
-    let UnifiedScores { dense, sparse, colbert } = scores;
+pub fn unified(
+    dense: Tensor<2>,
+    heads: HeadScores,
+    layout: &Layout,
+    teacher: Option<&Teacher>,
+    self_distill: bool,
+) -> Losses {
+    let HeadScores { sparse, colbert } = heads;
     let ensemble = dense.clone() + sparse.clone().mul_scalar(SPARSE_IN_ENSEMBLE) + colbert.clone();
     let distilled = self_distill.then(|| {
         let chances = activation::softmax(ensemble.clone().detach(), 1);

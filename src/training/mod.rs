@@ -24,4 +24,4 @@ pub use losses::Layout;
 pub use options::{OPTIONS, OptionError};
 pub use run::{Outcome, train};
 pub use schedule::{Plan, learning_rate};
-pub use trainer::{StepResult, Trainer, Window};
+pub use trainer::{ScoreMatrices, StepResult, Trainer, Window};

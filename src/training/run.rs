@@ -88,6 +88,7 @@ pub fn train(
                         "step {step}: 16-bit floats overflowed; the step was left out and the loss scale halved"
                     ),
                 });
+                continue;
             }
             let loss = LossParts::mean(&result.micro_batches);
             loss_sum += loss.total;

@@ -1,5 +1,8 @@
 //! One micro-batch, one step: the model that is trained, its optimiser and its counters.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
@@ -10,7 +13,7 @@ use super::TrainingError;
 use super::batches::TokenizedBatch;
 use super::config::{LossType, TrainingConfig};
 use super::events::LossParts;
-use super::losses::{self, Losses, Teacher, UnifiedScores};
+use super::losses::{self, HeadScores, Losses, Scores, Teacher};
 use super::optimizer::{AdamW, gradient_norm};
 use super::scores;
 use crate::model::encoder::{Dropout, Encoder, TokenTensors, mix};
@@ -48,6 +51,15 @@ pub struct Window {
     /// Of each micro-batch, as [`Losses::packed`] packs them.
     losses: Vec<Tensor<1>>,
     gradients: GradientsParams,
+}
+
+/// Score matrices of a micro-batch, row after row: `[queries, passages]`, or `[queries, group]` without in-batch
+/// negatives; divided by the temperature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreMatrices {
+    pub dense: Vec<f32>,
+    pub sparse: Option<Vec<f32>>,
+    pub colbert: Option<Vec<f32>>,
 }
 
 /// What an optimiser step came to.
@@ -141,48 +153,64 @@ impl Trainer {
     }
 
     fn compute(&mut self, batch: &TokenizedBatch) -> Losses {
-        let config = &self.config;
+        let scores = self.score(batch);
         let forward = self.micro_batches;
         self.micro_batches += 1;
+        let (config, layout) = (&self.config, &batch.layout);
+        let dense = if config.loss_type == LossType::Triplet {
+            losses::triplet(scores.dense, layout, config.triplet_margin)
+        } else {
+            let teacher = batch.teacher.as_ref().map(|scores| {
+                let shape = [layout.queries, layout.group];
+                let scores = Tensor::<2>::from_data(TensorData::new(scores.clone(), shape), &self.device);
+                Teacher { chances: activation::softmax(scores, 1), kind: config.kd_loss_type }
+            });
+            if let Some(heads) = scores.heads {
+                let self_distill = config.use_self_distill && forward as i64 > config.self_distill_start_step;
+                return losses::unified(scores.dense, heads, layout, teacher.as_ref(), self_distill);
+            }
+            losses::ranking_loss(scores.dense, layout, teacher.as_ref())
+        };
+        Losses { total: dense.clone(), dense, unified: None }
+    }
+
+    /// The score matrices that the next micro-batch's losses would be made of, read from the device.
+    pub fn scores(&self, batch: &TokenizedBatch) -> Result<ScoreMatrices, TrainingError> {
+        let read = |scores: Tensor<2>| crate::model::read(scores.inner()).map_err(TrainingError::from);
+        let Scores { dense, heads } = self.score(batch);
+        let (sparse, colbert) = heads.map(|heads| (heads.sparse, heads.colbert)).unzip();
+        let [sparse, colbert] = [sparse, colbert].map(|scores| scores.map(read).transpose());
+        Ok(ScoreMatrices { dense: read(dense)?, sparse: sparse?, colbert: colbert? })
+    }
+
+    fn score(&self, batch: &TokenizedBatch) -> Scores {
+        let config = &self.config;
         let encoder_config = self.base.folder.config();
         let dropout = |side: u64| {
             let dropout = Dropout {
                 hidden: encoder_config.hidden_dropout_prob,
                 attention: encoder_config.attention_probs_dropout_prob,
-                key: mix(mix(config.seed, forward), side),
+                key: mix(mix(config.seed, self.micro_batches), side),
             };
             (dropout.hidden > 0.0 || dropout.attention > 0.0).then_some(dropout)
         };
         let model = self.computed_model();
         let queries = self.vectors(&model, &batch.queries, dropout(0));
         let passages = self.vectors(&model, &batch.passages, dropout(1));
-        let layout = batch.layout;
-        let teacher = batch.teacher.as_ref().map(|scores| {
-            let scores =
-                Tensor::<2>::from_data(TensorData::new(scores.clone(), [layout.queries, layout.group]), &self.device);
-            Teacher { chances: activation::softmax(scores, 1), kind: config.kd_loss_type }
+        let finish = |scores: Tensor<2>| {
+            let scores = batch.layout.select(scores);
+            // A triplet's margin is a difference of cosines.
+            if config.loss_type == LossType::Triplet { scores } else { scores.div_scalar(config.temperature) }
+        };
+        let heads = queries.heads.zip(passages.heads).map(|(query, passage)| HeadScores {
+            sparse: finish(scores::sparse(
+                self.base.folder.tokenizer(),
+                (&batch.queries, query.sparse),
+                (&batch.passages, passage.sparse),
+            )),
+            colbert: finish(scores::colbert(query.colbert, passage.colbert, query.counts)),
         });
-        let dense = layout.select(scores::dense(queries.dense, passages.dense));
-        if config.loss_type == LossType::Triplet {
-            let total = losses::triplet(dense, &layout, config.triplet_margin);
-            return Losses { dense: total.clone(), total, unified: None };
-        }
-        let tempered = |scores: Tensor<2>| scores.div_scalar(config.temperature);
-        let (Some(query_heads), Some(passage_heads)) = (queries.heads, passages.heads) else {
-            let total = losses::ranking_loss(tempered(dense), &layout, teacher.as_ref());
-            return Losses { dense: total.clone(), total, unified: None };
-        };
-        let tokenizer = self.base.folder.tokenizer();
-        let sparse =
-            scores::sparse(tokenizer, (&batch.queries, query_heads.sparse), (&batch.passages, passage_heads.sparse));
-        let colbert = scores::colbert(query_heads.colbert, passage_heads.colbert, query_heads.counts);
-        let scores = UnifiedScores {
-            dense: tempered(dense),
-            sparse: tempered(layout.select(sparse)),
-            colbert: tempered(layout.select(colbert)),
-        };
-        let self_distill = config.use_self_distill && forward as i64 > config.self_distill_start_step;
-        losses::unified(scores, &layout, teacher.as_ref(), self_distill)
+        Scores { dense: finish(scores::dense(queries.dense, passages.dense)), heads }
     }
 
     /// The model that computes: the trained one, or a copy in 16 bits whose gradients reach the 32-bit one.

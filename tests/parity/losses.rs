@@ -4,7 +4,7 @@ use serde_json::Value;
 use weldbench::compute::DeviceInfo;
 use weldbench::training::{LossParts, Trainer, TrainingConfig, Window};
 
-use super::fixtures::{batch, device, json, looser, model, norm, relative, tensors};
+use super::fixtures::{batch, device, json, looser, model, norm, relative, tensors, worst};
 
 /// A trainer with a setting of `losses.json`.
 fn trainer(settings: &Value, mode: &str, device: &DeviceInfo) -> Trainer {
@@ -34,6 +34,46 @@ fn window(case: &Value, device: &DeviceInfo) -> (Trainer, Window, LossParts, f64
     let window = trainer.take_window();
     let (losses, grad_norm) = window.read(&trainer).unwrap();
     (trainer, window, losses[0], grad_norm)
+}
+
+#[test]
+fn score_matrices_are_the_reference_s() {
+    let cases = json("losses.json");
+    let (reference, micro_batches) = (tensors("losses.safetensors"), tensors("batches.safetensors"));
+    let device = &device();
+    let mut found = [0f64; 2];
+    // One setting of each way to score; the losses check the others.
+    for name in [
+        "unified_t002__b4",
+        "unified_sd_t1__b4",
+        "unified_t1_mean__b1",
+        "unified_sd_kd_m3_t005_lasttok__b1",
+        "unified_sd_t002_noinbatch__b4",
+        "unified_sd_kd_m3_t002__b2g3_prompt",
+    ] {
+        let case = &cases[name];
+        let mode = case["mode"].as_str().unwrap();
+        let trainer = trainer(&case["settings"], mode, device);
+        let batch = batch(&micro_batches, case["batch"].as_str().unwrap(), None, !mode.ends_with("nib"));
+        let ours = trainer.scores(&batch).unwrap();
+        let temperature = case["settings"]["temperature"].as_f64().unwrap_or(0.02);
+        let mut compared = 0;
+        for term in case["terms"].as_array().unwrap() {
+            let ours = match term["arg"].as_str().unwrap() {
+                "compute_dense_score" => &ours.dense,
+                "compute_sparse_score" => ours.sparse.as_ref().unwrap(),
+                "compute_colbert_score" => ours.colbert.as_ref().unwrap(),
+                _ => continue,
+            };
+            let off = worst(ours, &reference[term["scores_key"].as_str().unwrap()].values);
+            assert!(off < 1e-5 / temperature * looser(), "{name}, {}: {off}", term["arg"]);
+            let kind = usize::from(temperature < 1.0);
+            found[kind] = found[kind].max(off);
+            compared += 1;
+        }
+        assert_eq!(compared, 3, "{name}");
+    }
+    println!("scores: {:.1e} at temperature 1, {:.1e} below (absolute)", found[0], found[1]);
 }
 
 /// The reference's losses by what they are of.
@@ -94,7 +134,7 @@ fn every_setting_has_the_reference_s_losses_and_gradient_norms() {
                 assert_eq!(ours.is_some(), theirs.is_some(), "{name}: {part}");
                 continue;
             };
-            let off = (ours - theirs).abs() / (theirs.abs() + 0.1);
+            let off = relative(ours, theirs);
             assert!(off < 1e-4 * looser(), "{name}: {part} is {ours}, the reference's {theirs}");
             worst_loss = worst_loss.max(off);
         }
