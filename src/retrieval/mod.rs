@@ -18,6 +18,7 @@ mod metrics;
 mod mining;
 mod products;
 mod scores;
+mod suspicion;
 
 pub use bm25::Bm25;
 pub use comparison::{Comparison, Metric, MetricRow, Move, Outcome, evaluate_rankings, moves};
@@ -28,3 +29,4 @@ pub use mining::{
     with_negatives,
 };
 pub use scores::{Method, Weights, colbert_score, dense_score, lexical_score};
+pub use suspicion::{most_suspicious, suspicion};
