@@ -3,7 +3,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::eval::read_corpus;
 use super::follow::follow;
@@ -13,7 +13,7 @@ use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::jobs::Jobs;
 use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
-use crate::retrieval::{CandidateSummary, Keep, MiningOptions};
+use crate::retrieval::{Anchor, CandidateSummary, Keep, MiningOptions};
 use crate::workspace::Workspace;
 
 /// Give rows hard negatives: passages that a model finds for the question though they do not answer it.
@@ -49,7 +49,7 @@ pub struct Mine {
     model: PathBuf,
     #[command(flatten)]
     method: MethodOptions,
-    /// Leave out passages that score more than this share of the lowest positive's score, such as 0.95.
+    /// Leave out passages that score more than this share of the positive's score, such as 0.95.
     #[arg(
         long = "max_share_of_positive",
         alias = "max-share-of-positive",
@@ -57,9 +57,12 @@ pub struct Mine {
         conflicts_with = "margin"
     )]
     share: Option<f32>,
-    /// Leave out passages that do not score at least so much less than the lowest positive.
+    /// Leave out passages that do not score at least so much less than the positive.
     #[arg(long, value_name = "DIFFERENCE", allow_negative_numbers = true)]
     margin: Option<f32>,
+    /// Which positive that is, where a row has several; the lowest leaves out more.
+    #[arg(long, value_enum, default_value_t = AnchorName::Lowest)]
+    anchor: AnchorName,
     /// The same seed gives the same negatives.
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -78,6 +81,12 @@ pub struct Mine {
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AnchorName {
+    Lowest,
+    Best,
 }
 
 impl Mine {
@@ -141,7 +150,11 @@ impl Mine {
                 "--max_share_of_positive lies between 0 and 1, and --margin is not below 0".into(),
             ));
         }
-        Ok(MiningOptions { range: self.range.clone(), negatives: self.negatives, keep, seed: self.seed })
+        let anchor = match self.anchor {
+            AnchorName::Lowest => Anchor::LowestPositive,
+            AnchorName::Best => Anchor::BestPositive,
+        };
+        Ok(MiningOptions { range: self.range.clone(), negatives: self.negatives, keep, anchor, seed: self.seed })
     }
 }
 

@@ -245,7 +245,13 @@ mod tests {
     fn every_method_drops_what_scores_above_a_positive() {
         let corpus = Arc::new(Corpus::open("tests/fixtures/flagembedding/data/candidate_pool.jsonl").unwrap());
         for method in [Method::Dense, Method::Sparse, Method::Colbert, Method::Hybrid(Default::default())] {
-            let options = MiningOptions { range: 0..8, negatives: 6, keep: Keep::BelowPositiveByMargin(0.0), seed: 3 };
+            let options = MiningOptions {
+                range: 0..8,
+                negatives: 6,
+                keep: Keep::BelowPositiveByMargin(0.0),
+                seed: 3,
+                ..MiningOptions::default()
+            };
             let (proposals, summary) = run(request(Some(Pool::Corpus(Arc::clone(&corpus))), method, options));
             let mut suspects = 0;
             for proposal in &proposals {

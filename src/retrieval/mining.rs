@@ -17,9 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use super::index::Hit;
 use crate::dataset::Row;
 
-/// Which of the passages found may be negatives, judged by the score of the row's positives. The paper has one
-/// positive a question; of several the lowest counts, which keeps the fewest false negatives, as in
-/// sentence-transformers' `mine_hard_negatives`.
+/// Which of the passages found may be negatives, judged by the score of the row's positive.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Keep {
     /// All of them, as in FlagEmbedding.
@@ -33,7 +31,7 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// The highest score that a negative may have, given the lowest of the positives' scores.
+    /// The highest score that a negative may have, given the positive's.
     pub fn ceiling(self, positive: f32) -> f32 {
         match self {
             Self::All => f32::INFINITY,
@@ -52,6 +50,17 @@ impl Keep {
     }
 }
 
+/// Whose score [`Keep`] reads where a row has several positives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// The lowest, as sentence-transformers' `mine_hard_negatives` does. The paper has one positive an example, and
+    /// training pairs the same negatives with each of a row's positives: they then fit every one.
+    #[default]
+    LowestPositive,
+    /// The best: leaves out far less where a model finds one positive of a row badly, such as one in another language.
+    BestPositive,
+}
+
 /// How negatives are chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MiningOptions {
@@ -61,13 +70,26 @@ pub struct MiningOptions {
     /// Negatives for each question (`negative_number`).
     pub negatives: usize,
     pub keep: Keep,
+    pub anchor: Anchor,
     /// The same seed gives the same negatives.
     pub seed: u64,
 }
 
+impl MiningOptions {
+    /// The highest score that a negative of a row may have, given the scores of the row's positives.
+    fn ceiling(&self, positive_scores: &[f32]) -> f32 {
+        let scores = positive_scores.iter().copied();
+        let anchor = match self.anchor {
+            Anchor::LowestPositive => scores.reduce(f32::min),
+            Anchor::BestPositive => scores.reduce(f32::max),
+        };
+        anchor.map_or(f32::INFINITY, |anchor| self.keep.ceiling(anchor))
+    }
+}
+
 impl Default for MiningOptions {
     fn default() -> Self {
-        Self { range: 10..210, negatives: 15, keep: Keep::All, seed: 42 }
+        Self { range: 10..210, negatives: 15, keep: Keep::All, anchor: Anchor::LowestPositive, seed: 42 }
     }
 }
 
@@ -84,10 +106,6 @@ pub struct MiningRow<'a> {
 impl MiningRow<'_> {
     fn may_be_negative(&self, text: &str) -> bool {
         text != self.query && self.positives.iter().all(|positive| positive != text)
-    }
-
-    fn ceiling(&self, keep: Keep) -> f32 {
-        keep.ceiling(self.positive_scores.iter().copied().fold(f32::INFINITY, f32::min))
     }
 }
 
@@ -136,7 +154,7 @@ pub fn distinct<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
 /// as texts; ranks past the end are left out. `ranked` holds places in `corpus`, best first. Panics if it names a
 /// place past the corpus.
 pub fn candidates(row: MiningRow, corpus: &[&str], ranked: &[Hit], options: &MiningOptions) -> Candidates {
-    let ceiling = row.ceiling(options.keep);
+    let ceiling = options.ceiling(row.positive_scores);
     let ranks = ranked.iter().enumerate().take(options.range.end).skip(options.range.start);
     let found = ranks.filter(|(_, hit)| row.may_be_negative(corpus[hit.passage]));
     let found = found.map(|(rank, &Hit { passage, score })| Candidate { rank, passage, score });
@@ -170,7 +188,7 @@ pub fn mine(
     if missing == 0 {
         return Mined { found: kept.clone(), filled: Vec::new() };
     }
-    let ceiling = row.ceiling(options.keep);
+    let ceiling = options.ceiling(row.positive_scores);
     let too_high = ranked.iter().filter(|hit| !may_stay(hit.score, ceiling)).map(|hit| hit.passage);
     let taken = kept.iter().map(|candidate| candidate.passage).chain(too_high);
     let mut taken: HashSet<&str> = taken.map(|passage| corpus[passage]).collect();
@@ -256,7 +274,7 @@ impl CandidateSummary {
             let missing = options.negatives.saturating_sub(kept.len());
             summary.too_few += usize::from(missing > 0);
             summary.missing += missing;
-            let ceiling = options.keep.ceiling(positives.iter().copied().fold(f32::INFINITY, f32::min));
+            let ceiling = options.ceiling(positives);
             summary.worst.extend(suspects.iter().map(|suspect| (number, *suspect, suspect.score - ceiling)));
         }
         summary.worst.sort_by(|one, other| super::metrics::descending(one.2, other.2));
@@ -332,6 +350,7 @@ mod tests {
                 range: case.sample_range[0]..case.sample_range[1],
                 negatives: case.negative_number,
                 keep: Keep::All,
+                anchor: Anchor::LowestPositive,
                 seed: 1,
             };
             for (number, row) in rows.iter().enumerate() {
@@ -388,25 +407,28 @@ mod tests {
             range in (0usize..10, 0usize..40),
             wanted in 0usize..25,
             keep in keeps(),
+            anchor in prop_oneof![Just(Anchor::LowestPositive), Just(Anchor::BestPositive)],
             seed: u64,
         ) {
             let corpus = distinct(corpus.iter().map(String::as_str));
             let mut scores = scores[..corpus.len()].to_vec();
             scores.sort_by(|one, other| other.total_cmp(one));
             let ranked = in_order(&scores);
-            let options = MiningOptions { range: range.0..range.1, negatives: wanted, keep, seed };
+            let options = MiningOptions { range: range.0..range.1, negatives: wanted, keep, anchor, seed };
             let (positives, positive_scores): (Vec<String>, Vec<f32>) = positives.into_iter().unzip();
             let row = MiningRow { query: &query, positives: &positives, positive_scores: &positive_scores };
             let found = candidates(row, &corpus, &ranked, &options);
             let mined = mine(row, 0, &corpus, &ranked, &found, &options);
             let negatives: Vec<&str> = mined.negatives().iter().map(|&passage| corpus[passage]).collect();
             let wrong = |text: &str| text != query && !positives.iter().any(|positive| positive == text);
-            let low = |score: f32| match keep {
+            let fits = |score: f32, positive: f32| match keep {
                 Keep::All => true,
-                Keep::BelowShareOfPositive(share) => {
-                    positive_scores.iter().all(|&positive| score <= (share * positive).min(positive))
-                }
-                Keep::BelowPositiveByMargin(margin) => positive_scores.iter().all(|&positive| score <= positive - margin),
+                Keep::BelowShareOfPositive(share) => score <= (share * positive).min(positive),
+                Keep::BelowPositiveByMargin(margin) => score <= positive - margin,
+            };
+            let low = |score: f32| match anchor {
+                Anchor::LowestPositive => positive_scores.iter().all(|&positive| fits(score, positive)),
+                Anchor::BestPositive => positive_scores.iter().any(|&positive| fits(score, positive)),
             };
             let possible = (0..corpus.len()).filter(|&passage| wrong(corpus[passage]) && low(scores[passage])).count();
             prop_assert_eq!(negatives.len(), wanted.min(possible));
@@ -435,12 +457,13 @@ mod tests {
         let ranked = in_order(&[0.9, 0.79, 0.76, 0.7, 0.65, 0.6, 0.5]);
         let positives = ["p".to_owned(), "elsewhere".to_owned()];
         let row = MiningRow { query: "q", positives: &positives, positive_scores: &[0.9, 0.8] };
-        let split = |keep: Keep| {
-            let options = MiningOptions { range: 1..6, negatives: 2, keep, seed: 0 };
+        let split_by = |anchor: Anchor, keep: Keep| {
+            let options = MiningOptions { range: 1..6, negatives: 2, keep, anchor, seed: 0 };
             let found = candidates(row, &corpus, &ranked, &options);
             let texts = |all: &[Candidate]| all.iter().map(|one| corpus[one.passage]).collect::<String>();
             (texts(&found.kept), texts(&found.suspects))
         };
+        let split = |keep: Keep| split_by(Anchor::LowestPositive, keep);
         let expected = |kept: &str, suspects: &str| (kept.to_owned(), suspects.to_owned());
         assert_eq!(split(Keep::All), expected("abcd", ""));
         // 0.95 of 0.8 is 0.76, which is not above itself.
@@ -449,6 +472,8 @@ mod tests {
         assert_eq!(split(Keep::BelowPositiveByMargin(0.0)), expected("abcd", ""));
         assert_eq!(split(Keep::BelowPositiveByMargin(0.05)), expected("cd", "ab"));
         assert_eq!(split(Keep::BelowPositiveByMargin(0.35)), expected("", "abcd"));
+        assert_eq!(split_by(Anchor::BestPositive, Keep::BelowPositiveByMargin(0.15)), expected("cd", "ab"));
+        assert_eq!(split_by(Anchor::BestPositive, Keep::BelowShareOfPositive(0.85)), expected("bcd", "a"));
     }
 
     #[test]
@@ -457,7 +482,13 @@ mod tests {
         let ranked = in_order(&[0.9, 0.8, 0.7, 0.3, 0.2]);
         let row = MiningRow { query: "q", positives: &["p".into()], positive_scores: &[0.75] };
         for seed in 0..50 {
-            let options = MiningOptions { range: 1..3, negatives: 4, keep: Keep::BelowPositiveByMargin(0.0), seed };
+            let options = MiningOptions {
+                range: 1..3,
+                negatives: 4,
+                keep: Keep::BelowPositiveByMargin(0.0),
+                seed,
+                ..MiningOptions::default()
+            };
             let found = candidates(row, &corpus, &ranked, &options);
             let mut mined = mine(row, 0, &corpus, &ranked, &found, &options);
             mined.filled.sort_unstable();
@@ -485,7 +516,12 @@ mod tests {
             suspects: vec![candidate(2, 0.95)],
         };
         let other = Candidates { kept: vec![candidate(2, 0.3)], suspects: vec![candidate(3, 0.7)] };
-        let options = MiningOptions { range: 2..6, negatives: 2, keep: Keep::BelowPositiveByMargin(0.25), seed: 0 };
+        let options = MiningOptions {
+            range: 2..6,
+            negatives: 2,
+            keep: Keep::BelowPositiveByMargin(0.25),
+            ..MiningOptions::default()
+        };
         let summary =
             CandidateSummary::new(&[(one.clone(), vec![1.0, 0.75]), (other.clone(), vec![0.75])], &options, 4);
         // Bins of 0.25 from 0 to 1; the highest score is in the last one.
@@ -511,7 +547,7 @@ mod tests {
         let corpus: Vec<&str> = texts.iter().map(String::as_str).collect();
         let row = MiningRow { query: "q", positives: &[], positive_scores: &[] };
         let ranked = in_order(&[0.0; 20]);
-        let options = MiningOptions { range: 5..15, negatives: 3, keep: Keep::All, seed: 7 };
+        let options = MiningOptions { range: 5..15, negatives: 3, seed: 7, ..MiningOptions::default() };
         let found = candidates(row, &corpus, &ranked, &options);
         let mut drawn = [0; 20];
         for number in 0..2000 {
