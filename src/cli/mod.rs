@@ -12,8 +12,11 @@ mod encode;
 mod eval;
 mod follow;
 mod interrupt;
+mod mine;
 mod models;
 mod out;
+mod rows_file;
+mod score;
 mod score_pairs;
 mod search;
 mod table;
@@ -48,6 +51,8 @@ pub enum Command {
     Eval(eval::Eval),
     Search(search::Search),
     Encode(encode::Encode),
+    Mine(mine::Mine),
+    Score(score::Score),
     ScorePairs(score_pairs::ScorePairs),
     Demo(demo::Demo),
 }
@@ -113,6 +118,8 @@ impl Command {
             Self::Eval(command) => command.run(),
             Self::Search(command) => command.run(),
             Self::Encode(command) => command.run(),
+            Self::Mine(command) => command.run(),
+            Self::Score(command) => command.run(),
             Self::ScorePairs(command) => command.run(),
             Self::Demo(command) => command.run(),
         }

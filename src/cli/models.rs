@@ -1,4 +1,4 @@
-//! What `eval` and `search` have in common: models, corpus, device, method.
+//! What commands that search and score have in common: models, corpus, device, method.
 
 use std::path::PathBuf;
 
@@ -19,15 +19,21 @@ pub struct Models {
     /// JSONL file with the passages that are searched.
     #[arg(long, value_name = "FILE")]
     pub corpus: PathBuf,
+    #[command(flatten)]
+    method: MethodOptions,
+    /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
+    #[arg(long, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+pub struct MethodOptions {
     /// How passages are scored; sparse, colbert and hybrid need a model with heads.
     #[arg(long, value_enum, default_value_t = MethodName::Dense)]
     method: MethodName,
     /// Weights of dense, sparse and ColBERT scores in hybrid search.
     #[arg(long, value_name = "D,S,C", value_delimiter = ',', default_values_t = [0.4, 0.2, 0.4])]
     weights: Vec<f32>,
-    /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
-    #[arg(long, default_value_t = DeviceChoice::Auto)]
-    device: DeviceChoice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -39,12 +45,22 @@ enum MethodName {
 }
 
 impl Models {
-    pub fn method_name(&self) -> String {
-        self.method.to_possible_value().map_or_else(String::new, |value| format!("{} search", value.get_name()))
-    }
-
     pub fn device(&self) -> Result<DeviceInfo, Ending> {
         Ok(choose(self.device)?)
+    }
+
+    pub fn method_name(&self) -> String {
+        self.method.name()
+    }
+
+    pub fn method(&self) -> Result<Method, Ending> {
+        self.method.method()
+    }
+}
+
+impl MethodOptions {
+    pub fn name(&self) -> String {
+        self.method.to_possible_value().map_or_else(String::new, |value| format!("{} search", value.get_name()))
     }
 
     pub fn method(&self) -> Result<Method, Ending> {

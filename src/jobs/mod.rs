@@ -31,9 +31,11 @@
 pub mod compare;
 mod failure;
 mod job;
+pub mod mining;
 mod panics;
 mod queue;
 mod room;
+pub mod scoring;
 pub mod search;
 pub mod training;
 mod vectors;
@@ -42,3 +44,10 @@ pub use failure::Failure;
 pub use job::{Job, JobContext, JobHandle, Progress, Status};
 pub use queue::Jobs;
 pub use room::Room;
+
+/// The usable rows of a file.
+#[cfg(test)]
+fn rows_of(path: &str) -> Vec<(crate::dataset::LineId, std::sync::Arc<crate::dataset::Row>)> {
+    let data = crate::dataset::Dataset::open(path).unwrap();
+    data.rows().map(|(number, row)| (data.lines()[number - 1].id(), std::sync::Arc::clone(row))).collect()
+}

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::Failure;
 use crate::compute::DeviceInfo;
-use crate::model::{EmbeddingModel, EncodeOptions, ModelFolder};
+use crate::model::{EmbeddingModel, EncodeOptions, ModelFolder, Reranker};
 use crate::retrieval::Index;
 
 /// Models, and indexes, kept at a time: base, tuned, and the one before.
@@ -36,6 +36,8 @@ struct Kept {
     folder: Rc<ModelFolder>,
     /// `None` while only what the folder says of itself was asked for.
     model: Option<Rc<EmbeddingModel>>,
+    /// `None` also where the folder holds an embedding model.
+    reranker: Option<Rc<Reranker>>,
 }
 
 /// Names, sizes and times of a folder's files: what changes when somebody writes another model there.
@@ -96,6 +98,18 @@ impl Room {
         Ok(model)
     }
 
+    /// A reranker on this room's device, kept likewise.
+    pub fn reranker(&mut self, path: &Path) -> Result<Rc<Reranker>, Failure> {
+        let device = self.device.open()?;
+        let kept = self.kept(path)?;
+        if let Some(reranker) = &kept.reranker {
+            return Ok(Rc::clone(reranker));
+        }
+        let reranker = Rc::new(Reranker::load_folder((*kept.folder).clone(), &device)?);
+        kept.reranker = Some(Rc::clone(&reranker));
+        Ok(reranker)
+    }
+
     /// Whether a model's weights are loaded.
     #[cfg(test)]
     pub(super) fn has_weights(&self, path: &Path) -> bool {
@@ -109,7 +123,7 @@ impl Room {
             Some(kept) => kept,
             None => {
                 let folder = Rc::new(ModelFolder::open(path)?);
-                Kept { path: path.to_path_buf(), stamp, folder, model: None }
+                Kept { path: path.to_path_buf(), stamp, folder, model: None, reranker: None }
             }
         };
         if self.models.len() == KEPT {

@@ -11,18 +11,20 @@ use crate::workspace::EmbeddingCache;
 
 /// What a method needs beside dense vectors.
 pub(super) fn options(method: Method) -> EncodeOptions {
-    let (sparse, colbert) = match method {
-        Method::Dense => (false, false),
-        Method::Sparse => (true, false),
-        Method::Colbert => (false, true),
-        Method::Hybrid(weights) => (weights.sparse > 0.0, weights.colbert > 0.0),
-    };
+    let weights = method.weights();
+    let (sparse, colbert) = (weights.sparse > 0.0, weights.colbert > 0.0);
     EncodeOptions { sparse, colbert, ..EncodeOptions::default() }
 }
 
-/// Refuses a model that has no heads for a method, before anything is computed.
+/// Refuses a model that has no heads for a method, or makes no vectors at all, before anything is computed.
 pub(super) fn check(room: &mut Room, model: &Path, options: &EncodeOptions) -> Result<(), Failure> {
     let folder = room.folder(model)?;
+    if folder.is_reranker() {
+        return Err(Failure::new(
+            format!("{} is a reranker, which makes no vectors", model.display()),
+            "choose an embedding model",
+        ));
+    }
     if (options.sparse || options.colbert) && !folder.has_heads() {
         return Err(Failure::new(
             format!("{} has no sparse and ColBERT heads", model.display()),
@@ -46,15 +48,20 @@ impl<E> Texts<'_, E> {
     /// The corpus, ready to be searched: the passages' texts without titles, as training reads them.
     pub fn index(&mut self, corpus: &Corpus) -> Result<Rc<Index>, Failure> {
         let texts: Vec<&str> = corpus.passages().iter().map(|passage| passage.text.as_str()).collect();
+        self.index_of(&texts)
+    }
+
+    /// Passages, ready to be searched.
+    pub fn index_of(&mut self, texts: &[&str]) -> Result<Rc<Index>, Failure> {
         let mut hasher = blake3::Hasher::new();
-        for text in &texts {
+        for text in texts {
             hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
         }
         let key = (self.room.folder(self.model)?.fingerprint()?, hasher.finalize());
         if let Some(index) = self.room.index(&key, &self.options) {
             return Ok(index);
         }
-        let index = Rc::new(Index::new(self.encode(&texts, TextKind::Passage)?));
+        let index = Rc::new(Index::new(self.encode(texts, TextKind::Passage)?));
         self.room.keep_index(key, self.options, Rc::clone(&index));
         Ok(index)
     }

@@ -30,6 +30,9 @@ pub struct EncoderConfig {
     pub hidden_act: String,
     #[serde(default)]
     pub position_embedding_type: Option<String>,
+    /// The classes that Hugging Face's library would load the folder with.
+    #[serde(default)]
+    pub architectures: Option<Vec<String>>,
 }
 
 fn one() -> usize {
@@ -103,6 +106,11 @@ impl EncoderConfig {
             }
         }
         Ok(())
+    }
+
+    /// Whether the folder holds a model that gives a pair of texts a score, not a text a vector.
+    pub fn is_reranker(&self) -> bool {
+        self.architectures.iter().flatten().any(|name| name.ends_with("ForSequenceClassification"))
     }
 
     /// RoBERTa counts positions from the padding token's id + 1 and gives padding none; BERT from 0.

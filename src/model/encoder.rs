@@ -85,6 +85,8 @@ pub struct TokenTensors {
     pub padding: Option<Tensor<4, Bool>>,
     /// `[batch, seq]`: rows of the position table.
     positions: Tensor<2, Int>,
+    /// `[batch, seq]`: rows of the token type table; none if all are of type 0.
+    types: Option<Tensor<2, Int>>,
     /// `[batch, seq, 1]`: 0 where the text itself holds the padding token, which has no gradient.
     trained: Option<Tensor<3>>,
 }
@@ -121,8 +123,16 @@ impl TokenTensors {
             mask: Tensor::from_data(TensorData::new(mask, shape), device),
             padding,
             positions: Tensor::from_data(TensorData::new(positions, shape), device),
+            types: None,
             trained,
         }
+    }
+
+    /// The same batch with token types, `[batch, seq]` row by row.
+    pub fn with_types(self, types: &[u32]) -> Self {
+        let values: Vec<i64> = types.iter().map(|&kind| i64::from(kind)).collect();
+        let types = Tensor::from_data(TensorData::new(values, self.ids.dims()), &self.ids.device());
+        Self { types: Some(types), ..self }
     }
 }
 
@@ -170,15 +180,18 @@ impl Embeddings {
         })
     }
 
-    /// Normalised sum of word, position and type-0 embeddings, `[batch, seq, hidden]`.
+    /// Normalised sum of word, position and token type embeddings, `[batch, seq, hidden]`.
     pub fn forward(&self, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<3> {
         let mut embedded = self.word.forward(tokens.ids.clone()) + self.position.forward(tokens.positions.clone());
         if let Some(trained) = &tokens.trained {
             let still = embedded.clone().detach();
             embedded = still.clone() + (embedded - still) * trained.clone();
         }
-        let first_type = self.token_type.weight.val().narrow(0, 0, 1).unsqueeze::<3>();
-        let normed = self.norm.forward(embedded + first_type);
+        let types = match &tokens.types {
+            Some(types) => self.token_type.forward(types.clone()),
+            None => self.token_type.weight.val().narrow(0, 0, 1).unsqueeze::<3>(),
+        };
+        let normed = self.norm.forward(embedded + types);
         match dropout {
             Some(dropout) => dropout.apply(normed, dropout.hidden, u64::MAX),
             None => normed,

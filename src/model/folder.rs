@@ -130,6 +130,11 @@ impl ModelFolder {
         [SPARSE, COLBERT].iter().all(|name| self.path.join(format!("{name}.pt")).is_file())
     }
 
+    /// Whether the folder holds a [`Reranker`](super::Reranker), not an embedding model.
+    pub fn is_reranker(&self) -> bool {
+        self.config.is_reranker()
+    }
+
     /// What the model expects before a text of this kind.
     pub fn prefix(&self, kind: TextKind) -> &str {
         match kind {

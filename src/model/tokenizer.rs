@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
+use tokenizers::{PostProcessor, TruncationDirection};
 
 use super::ModelError;
 
@@ -24,6 +25,14 @@ pub struct TokenBatch {
     pub ids: Vec<u32>,
     /// `[rows, length]`: whether a place holds a token of the text (specials included).
     pub mask: Vec<bool>,
+}
+
+/// A question and a passage as one row of tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pair {
+    pub ids: Vec<u32>,
+    /// For each id its token type: 0 for the question and 1 for the passage, or 0 for both.
+    pub types: Vec<u32>,
 }
 
 impl Tokenizer {
@@ -74,6 +83,22 @@ impl Tokenizer {
         max_length: usize,
     ) -> Result<Vec<Vec<u32>>, ModelError> {
         texts.par_iter().map(|text| self.ids(text.as_ref(), Some(max_length))).collect()
+    }
+
+    /// Ids of a question and a passage, joined as the model's own template says, and the part that each belongs to.
+    ///
+    /// At most `max_length` of them, cut as FlagEmbedding's rerankers do: the question alone to three quarters of
+    /// that, then the end of the passage.
+    pub fn pair(&self, query: &str, passage: &str, max_length: usize) -> Result<Pair, ModelError> {
+        let failed = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
+        let plain = |text: &str| self.inner.encode_fast(text, false).map_err(failed);
+        let specials = self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+        let (mut query, mut passage) = (plain(query)?, plain(passage)?);
+        let room = max_length.saturating_sub(specials);
+        query.truncate((max_length * 3 / 4).min(room), 0, TruncationDirection::Right);
+        passage.truncate(room - query.len(), 0, TruncationDirection::Right);
+        let joined = self.inner.post_process(query, Some(passage), true).map_err(failed)?;
+        Ok(Pair { ids: joined.get_ids().to_vec(), types: joined.get_type_ids().to_vec() })
     }
 
     /// Pads rows to the longest of them, rounded up to a multiple of `multiple_of` (which may lie

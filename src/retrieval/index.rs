@@ -121,13 +121,7 @@ impl Index {
 
     /// The method as weights, after making sure that both sides have what it needs.
     fn weights(&self, queries: &Embeddings, method: Method) -> Result<Weights, SearchError> {
-        let none = Weights { dense: 0.0, sparse: 0.0, colbert: 0.0 };
-        let weights = match method {
-            Method::Dense => Weights { dense: 1.0, ..none },
-            Method::Sparse => Weights { sparse: 1.0, ..none },
-            Method::Colbert => Weights { colbert: 1.0, ..none },
-            Method::Hybrid(weights) => weights,
-        };
+        let weights = method.weights();
         if !weights.are_valid() {
             return Err(SearchError::Weights(weights));
         }
@@ -217,7 +211,7 @@ impl Index {
 }
 
 /// The best `k` scores with their places.
-fn best(scores: &[f32], k: usize) -> Vec<Hit> {
+pub(super) fn best(scores: &[f32], k: usize) -> Vec<Hit> {
     let mut hits: Vec<Hit> = scores.iter().enumerate().map(|(passage, &score)| Hit { passage, score }).collect();
     let order = |one: &Hit, other: &Hit| descending(one.score, other.score).then(one.passage.cmp(&other.passage));
     if 0 < k && k < hits.len() {
@@ -292,6 +286,7 @@ mod tests {
                                 Method::Colbert => colbert,
                                 Method::Hybrid(weights) => weights.mean(dense, sparse, colbert),
                             };
+                            assert_eq!(method.score(&queries, query, &corpus, passage), score);
                             Hit { passage, score }
                         })
                         .collect();

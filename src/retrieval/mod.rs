@@ -11,15 +11,22 @@
 //! # Ok::<(), weldbench::retrieval::SearchError>(())
 //! ```
 
+mod bm25;
 mod comparison;
 mod index;
 mod metrics;
 mod mining;
 mod products;
 mod scores;
+mod suspicion;
 
+pub use bm25::Bm25;
 pub use comparison::{Comparison, Metric, MetricRow, Move, Outcome, evaluate_rankings, moves};
 pub use index::{Hit, Index, SearchError};
 pub use metrics::{Judged, Metrics, evaluate};
-pub use mining::{Mined, MiningOptions, MiningRow, candidates, distinct, mine, with_negatives};
+pub use mining::{
+    Candidate, CandidateSummary, Candidates, Keep, Mined, MiningOptions, MiningRow, candidates, distinct, mine,
+    with_negatives,
+};
 pub use scores::{Method, Weights, colbert_score, dense_score, lexical_score};
+pub use suspicion::{most_suspicious, suspicion};

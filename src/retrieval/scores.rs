@@ -1,7 +1,7 @@
 //! How well a passage fits a question: dense, sparse, ColBERT, and their mixture.
 
 use super::products::{product, products};
-use crate::model::{Matrix, SparseVector};
+use crate::model::{Embeddings, Matrix, SparseVector};
 
 /// What passages are ranked by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,6 +15,36 @@ pub enum Method {
     Colbert,
     /// The weighted mean of the three.
     Hybrid(Weights),
+}
+
+impl Method {
+    /// How much each of the three scores counts.
+    pub fn weights(self) -> Weights {
+        let none = Weights { dense: 0.0, sparse: 0.0, colbert: 0.0 };
+        match self {
+            Self::Dense => Weights { dense: 1.0, ..none },
+            Self::Sparse => Weights { sparse: 1.0, ..none },
+            Self::Colbert => Weights { colbert: 1.0, ..none },
+            Self::Hybrid(weights) => weights,
+        }
+    }
+
+    /// The score of one passage for one question, the same as an [`Index`](super::Index) gives. Panics past the
+    /// last question or passage, and where one lacks the vectors that the method reads.
+    pub fn score(self, questions: &Embeddings, question: usize, passages: &Embeddings, passage: usize) -> f32 {
+        let weights = self.weights();
+        let (mut dense, mut sparse, mut colbert) = (0.0, 0.0, 0.0);
+        if weights.dense > 0.0 {
+            dense = dense_score(questions.dense.row(question), passages.dense.row(passage));
+        }
+        if weights.sparse > 0.0 {
+            sparse = lexical_score(&questions.sparse[question], &passages.sparse[passage]);
+        }
+        if weights.colbert > 0.0 {
+            colbert = colbert_score(&questions.colbert[question], &passages.colbert[passage]);
+        }
+        weights.mean(dense, sparse, colbert)
+    }
 }
 
 /// How much each score counts in a hybrid score; a score of weight 0 is not computed.

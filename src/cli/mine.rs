@@ -1,0 +1,169 @@
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::eval::read_corpus;
+use super::follow::follow;
+use super::models::MethodOptions;
+use super::rows_file::RowsFile;
+use super::{Ending, out};
+use crate::compute::{DeviceChoice, choose};
+use crate::jobs::Jobs;
+use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
+use crate::retrieval::{CandidateSummary, Keep, MiningOptions};
+use crate::workspace::Workspace;
+
+/// Give rows hard negatives: passages that a model finds for the question though they do not answer it.
+///
+/// The options have the names of FlagEmbedding's hn_mine.py, with underscores or hyphens. Every row's negatives are
+/// replaced, and its teacher scores go with them; all else stays. With --max_share_of_positive or --margin, passages
+/// that score too near a positive are left out, since they may answer the question.
+#[derive(Debug, Args)]
+pub struct Mine {
+    /// JSONL file with rows.
+    #[arg(long = "input_file", alias = "input-file", value_name = "FILE")]
+    input: PathBuf,
+    /// JSONL file that is written.
+    #[arg(long = "output_file", alias = "output-file", value_name = "FILE")]
+    output: PathBuf,
+    /// Take negatives from this JSONL file's `text`s instead of the positives and negatives of all rows.
+    #[arg(long = "candidate_pool", alias = "candidate-pool", value_name = "FILE")]
+    candidate_pool: Option<PathBuf>,
+    /// Ranks to take negatives from, counted from 0, the second not among them.
+    #[arg(
+        long = "range_for_sampling",
+        alias = "range-for-sampling",
+        value_name = "A-B",
+        default_value = "10-210",
+        value_parser = ranks
+    )]
+    range: Range<usize>,
+    /// Negatives for each question.
+    #[arg(long = "negative_number", alias = "negative-number", value_name = "N", default_value_t = 15)]
+    negatives: usize,
+    /// Folder of the embedding model.
+    #[arg(long, visible_alias = "embedder_name_or_path", alias = "embedder-name-or-path", value_name = "FOLDER")]
+    model: PathBuf,
+    #[command(flatten)]
+    method: MethodOptions,
+    /// Leave out passages that score more than this share of the lowest positive's score, such as 0.95.
+    #[arg(
+        long = "max_share_of_positive",
+        alias = "max-share-of-positive",
+        value_name = "SHARE",
+        conflicts_with = "margin"
+    )]
+    share: Option<f32>,
+    /// Leave out passages that do not score at least so much less than the lowest positive.
+    #[arg(long, value_name = "DIFFERENCE", allow_negative_numbers = true)]
+    margin: Option<f32>,
+    /// The same seed gives the same negatives.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Changes nothing; search runs where it is quickest.
+    #[arg(
+        long = "use_gpu_for_searching",
+        alias = "use-gpu-for-searching",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        hide = true
+    )]
+    gpu: Option<String>,
+    /// Replace the output file if it is there.
+    #[arg(long)]
+    overwrite: bool,
+    /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
+    #[arg(long, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+}
+
+impl Mine {
+    pub(super) fn run(self) -> Result<(), Ending> {
+        let options = self.options()?;
+        let method = self.method.method()?;
+        if self.gpu.is_some() {
+            eprintln!("note: --use_gpu_for_searching changes nothing: an exact search on the processor takes seconds");
+        }
+        let mut file = RowsFile::open(&self.input, &self.output, self.overwrite)?;
+        let rows = file.rows();
+        let pool = match &self.candidate_pool {
+            Some(path) => Pool::Corpus(Arc::new(read_corpus(path)?)),
+            None => Pool::Rows(rows.iter().map(|(_, row)| Arc::clone(row)).collect()),
+        };
+        let request = MiningRequest {
+            device: choose(self.device)?,
+            model: self.model,
+            method,
+            rows,
+            pool,
+            options,
+            cache: Some(Workspace::open(None)?.cache()),
+        };
+        let jobs = Jobs::new(|| ());
+        let job = mining::start(&jobs, request);
+        let (mut proposals, mut summary) = (HashMap::new(), CandidateSummary::default());
+        follow(&job, |event, _| match event {
+            MiningEvent::Proposed(proposal) => {
+                proposals.insert(proposal.line, proposal);
+            }
+            MiningEvent::Summary(all) => summary = all,
+        })?;
+        let mut filled = 0;
+        for (line, proposal) in &proposals {
+            let negatives: Vec<&str> = proposal.negatives.iter().map(|negative| &*negative.text).collect();
+            file.set_negatives(*line, &negatives)?;
+            filled += proposal.filled;
+        }
+        file.write()?;
+        let negatives: usize = proposals.values().map(|proposal| proposal.negatives.len()).sum();
+        eprintln!(
+            "{} rows have {negatives} negatives, {filled} of them drawn at random for {} rows with too few candidates; \
+             {} passages were left out for scoring too near a positive; in:",
+            proposals.len(),
+            summary.too_few,
+            summary.worst.len()
+        );
+        out::line(self.output.display());
+        Ok(())
+    }
+
+    fn options(&self) -> Result<MiningOptions, Ending> {
+        let keep = match (self.share, self.margin) {
+            (Some(share), _) => Keep::BelowShareOfPositive(share),
+            (None, Some(margin)) => Keep::BelowPositiveByMargin(margin),
+            (None, None) => Keep::All,
+        };
+        if !keep.is_valid() {
+            return Err(Ending::Usage(
+                "--max_share_of_positive lies between 0 and 1, and --margin is not below 0".into(),
+            ));
+        }
+        Ok(MiningOptions { range: self.range.clone(), negatives: self.negatives, keep, seed: self.seed })
+    }
+}
+
+/// `A-B`, with A below B.
+fn ranks(text: &str) -> Result<Range<usize>, String> {
+    let parts =
+        text.split_once('-').and_then(|(start, end)| Some(start.trim().parse().ok()?..end.trim().parse().ok()?));
+    parts
+        .filter(|range| !range.is_empty())
+        .ok_or_else(|| "give two ranks such as 10-210, the second above the first".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_are_two_numbers_with_something_between() {
+        assert_eq!(ranks("10-210"), Ok(10..210));
+        assert_eq!(ranks("0-1"), Ok(0..1));
+        for bad in ["10", "5-5", "9-2", "a-b", "-3", "1-2-3", ""] {
+            assert!(ranks(bad).is_err(), "{bad}");
+        }
+    }
+}
