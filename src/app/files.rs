@@ -14,6 +14,7 @@ use super::texts::Texts;
 pub enum Purpose {
     OpenData,
     SaveDataAs,
+    ExportShown,
     TrainModel,
     TrainData,
     BaseModel,
@@ -27,6 +28,7 @@ impl Purpose {
         match self {
             Self::OpenData => "dialog_open_data",
             Self::SaveDataAs => "dialog_save_data",
+            Self::ExportShown => "export_shown",
             Self::TrainModel => "dialog_train_model",
             Self::TrainData => "dialog_train_data",
             Self::BaseModel => "dialog_base_model",
@@ -52,13 +54,13 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     if let Some(folder) = near.and_then(|path| if path.is_dir() { Some(path) } else { path.parent() }) {
         dialog = dialog.set_directory(folder);
     }
-    if let (Purpose::SaveDataAs, Some(name)) = (purpose, near.and_then(Path::file_name)) {
+    if let (Purpose::SaveDataAs | Purpose::ExportShown, Some(name)) = (purpose, near.and_then(Path::file_name)) {
         dialog = dialog.set_file_name(name.to_string_lossy());
     }
     let jsonl = |dialog: rfd::AsyncFileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
     let paths: Pin<Box<dyn Future<Output = Vec<PathBuf>> + Send>> = match purpose {
         Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel => Box::pin(one(dialog.pick_folder())),
-        Purpose::SaveDataAs => Box::pin(one(jsonl(dialog).save_file())),
+        Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
         Purpose::OpenData | Purpose::Corpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
         Purpose::TrainData => {
             let files = jsonl(dialog).pick_files();

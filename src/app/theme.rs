@@ -27,6 +27,10 @@ pub mod size {
     pub const PLOT: f32 = 220.0;
     pub const BAD_LINES: f32 = 160.0;
     pub const RANK: f32 = 64.0;
+    pub const MARKS: f32 = 56.0;
+    pub const FINDINGS: f32 = 280.0;
+    pub const SCORE_BAR: f32 = 14.0;
+    pub const SCORE_WIDTH: f32 = 160.0;
     pub const LINKS: f32 = 56.0;
     pub const HIT_LINES: usize = 3;
     pub const MINIMUM_WINDOW: [f32; 2] = [960.0, 600.0];

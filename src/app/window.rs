@@ -3,6 +3,7 @@
 mod compare_actions;
 mod data_actions;
 mod data_files;
+mod data_work;
 mod devices;
 mod drain;
 mod setup;
@@ -31,6 +32,9 @@ pub struct Window {
     theme: ThemePreference,
     bench: Bench,
     data: data::State,
+    data_work: data_work::DataWork,
+    /// What the open file is checked against.
+    checked: Option<data_work::Check>,
     train: train::State,
     compare: compare::State,
     messages: Messages,
@@ -84,6 +88,8 @@ impl Window {
             theme,
             bench: Bench::default(),
             data: data::State::default(),
+            data_work: Default::default(),
+            checked: None,
             train: train::State::new(setup::training(&settings)),
             compare: compare::State::default(),
             messages: Messages::default(),
@@ -132,7 +138,7 @@ impl Window {
                     devices: self.devices.all(),
                     device: self.devices.chosen(),
                     open_file: self.data.path(),
-                    open_rows: self.data.lines().rows.len(),
+                    open_rows: self.data.rows(),
                 };
                 let actions = train::show(ui, &self.train, &around);
                 actions.into_iter().for_each(|action| self.apply_train(action));

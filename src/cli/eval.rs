@@ -71,14 +71,14 @@ impl Questions {
     pub fn read(corpus_path: &Path, questions_path: &Path) -> Result<Self, Ending> {
         let corpus = read_corpus(corpus_path)?;
         let rows = Dataset::open(questions_path)?;
-        let bad = rows.lines().iter().filter(|line| line.is_bad()).count();
+        let bad = (0..rows.lines().len()).filter(|at| rows.lines().read(*at).is_bad()).count();
         if bad > 0 {
             eprintln!(
                 "warning: {}: {bad} lines cannot be used; `weldbench validate` says why",
                 questions_path.display()
             );
         }
-        let (questions, unknown) = Question::of_rows(rows.rows().map(|(_, row)| &**row), &corpus);
+        let (questions, unknown) = Question::of_rows(rows.rows().iter().map(|(_, row)| &**row), &corpus);
         if unknown > 0 {
             eprintln!(
                 "warning: {}: {unknown} questions are left out: the corpus has none of their positives",

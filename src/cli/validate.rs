@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -38,12 +39,17 @@ impl Validate {
                     out::line(format_args!("{}:{}:{column} {kind}: {reason}. {advice}.", path.display(), problem.line));
                 }
             }
-            let bad = dataset.lines().iter().filter(|line| line.is_bad()).count();
+            let bad = problems
+                .iter()
+                .filter(|problem| problem.is_bad())
+                .map(|problem| problem.line)
+                .collect::<BTreeSet<_>>()
+                .len();
             let warnings = problems.iter().filter(|problem| !problem.is_bad()).count();
             eprintln!(
                 "{}: {} usable rows, {bad} unusable lines, {warnings} warnings",
                 path.display(),
-                dataset.rows().count()
+                dataset.rows().len()
             );
             bad_lines += bad;
         }

@@ -49,6 +49,33 @@ pub enum Edit {
         /// 0-based.
         index: usize,
     },
+    /// Puts a passage at another place on its side.
+    Reorder {
+        line: LineId,
+        side: Side,
+        /// Where it is, 0-based.
+        from: usize,
+        /// Where it will be, 0-based.
+        to: usize,
+    },
+    /// Gives every passage of a side a teacher score, or takes the list of scores away.
+    SetScores {
+        line: LineId,
+        side: Side,
+        /// One for each passage, in their order; finite.
+        scores: Option<Vec<f64>>,
+    },
+    /// Sets the row's own instruction, or takes it away.
+    SetPrompt {
+        line: LineId,
+        prompt: Option<String>,
+    },
+    /// Puts other negatives in the place of all. Their ids go, and so do the teacher scores of the row, which
+    /// would be of no use to training without scores for the new ones.
+    SetNegatives {
+        line: LineId,
+        negatives: Vec<String>,
+    },
     /// Puts a new row before the line that is at `at` (0-based); the number of lines for the end.
     InsertRow {
         at: usize,
@@ -105,7 +132,53 @@ impl<'a> RowText<'a> {
         if index > 0 {
             self.check(side, index - 1)?;
         }
-        self.insert(side, index, &quote(not_empty(text)?), [None, None]);
+        let count = self.row.passages(side).len();
+        self.insert(side, index, &quote(not_empty(text)?), [None, None], count);
+        Ok(self.text)
+    }
+
+    pub fn reorder(mut self, side: Side, from: usize, to: usize) -> Result<String, DatasetError> {
+        self.check(side, from)?;
+        self.check(side, to)?;
+        if from != to {
+            let (passage, companions) = self.remove(side, from);
+            let left = self.row.passages(side).len() - 1;
+            self.insert(side, to, &passage, companions, left);
+        }
+        Ok(self.text)
+    }
+
+    pub fn set_scores(mut self, side: Side, scores: Option<&[f64]>) -> Result<String, DatasetError> {
+        let Some(scores) = scores else {
+            self.remove_member(side.scores_key());
+            return Ok(self.text);
+        };
+        let count = self.row.passages(side).len();
+        if scores.len() != count || scores.iter().any(|score| !score.is_finite()) {
+            return Err(DatasetError::WrongScores { line: self.number, count });
+        }
+        let scores = self.json_list(scores.iter().map(|score| serde_json::Value::from(*score).to_string()));
+        let neighbour = if self.value(side.key()).is_some() { side.key() } else { side.other().key() };
+        self.set_member(side.scores_key(), &scores, neighbour);
+        Ok(self.text)
+    }
+
+    pub fn set_prompt(mut self, prompt: Option<&str>) -> Result<String, DatasetError> {
+        match prompt.filter(|prompt| !prompt.is_empty()) {
+            Some(prompt) if self.row.prompt.as_deref() == Some(prompt) => {}
+            Some(prompt) => self.set_member("prompt", &quote(prompt), "query"),
+            None => self.remove_member("prompt"),
+        }
+        Ok(self.text)
+    }
+
+    pub fn set_negatives(mut self, negatives: &[String]) -> Result<String, DatasetError> {
+        let texts = negatives.iter().map(|text| not_empty(text).map(quote)).collect::<Result<Vec<_>, _>>()?;
+        let list = self.json_list(texts.into_iter());
+        self.set_member("neg", &list, "pos");
+        for key in ["pos_scores", "neg_scores", "neg_ids"] {
+            self.remove_member(key);
+        }
         Ok(self.text)
     }
 
@@ -119,7 +192,7 @@ impl<'a> RowText<'a> {
         self.check(from, index)?;
         let (passage, companions) = self.remove(from, index);
         let end = self.row.passages(from.other()).len();
-        self.insert(from.other(), end, &passage, companions);
+        self.insert(from.other(), end, &passage, companions, end);
         Ok(self.text)
     }
 
@@ -150,9 +223,8 @@ impl<'a> RowText<'a> {
         (passage.unwrap_or_default(), companions)
     }
 
-    /// Puts a passage in, with its score and id.
-    fn insert(&mut self, side: Side, index: usize, passage: &str, companions: Companions) {
-        let count = self.row.passages(side).len();
+    /// Puts a passage in, with its score and id, where there are `count` of them now.
+    fn insert(&mut self, side: Side, index: usize, passage: &str, companions: Companions, count: usize) {
         self.make_list(side.key(), side.other().key(), 0);
         self.insert_item(side.key(), index, passage, count);
         let keys = [(side.scores_key(), side.other().scores_key()), (side.ids_key(), side.other().ids_key())];
@@ -163,6 +235,35 @@ impl<'a> RowText<'a> {
             }
             self.insert_item(key, index, companion, count);
         }
+    }
+
+    fn json_list(&self, items: impl Iterator<Item = String>) -> String {
+        format!("[{}]", items.collect::<Vec<_>>().join(&format!(",{}", Style::of(&self.text).comma)))
+    }
+
+    /// Gives a key its value; a key that is not there yet comes after `neighbour`.
+    fn set_member(&mut self, key: &str, value: &str, neighbour: &str) {
+        let Style { colon, comma } = Style::of(&self.text);
+        match (self.value(key), self.value(neighbour)) {
+            (Some(span), _) => self.text.replace_range(span, value),
+            (None, Some(beside)) => {
+                self.text.insert_str(beside.end, &format!(",{comma}{}:{colon}{value}", quote(key)));
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn remove_member(&mut self, key: &str) {
+        let all = members(&self.text);
+        let Some(at) = all.iter().position(|member| member.key == key) else {
+            return;
+        };
+        let span = match (all.get(at + 1), at.checked_sub(1)) {
+            (Some(next), _) => all[at].key_span.start..next.key_span.start,
+            (None, Some(before)) => all[before].value.end..all[at].value.end,
+            (None, None) => all[at].key_span.start..all[at].value.end,
+        };
+        self.text.replace_range(span, "");
     }
 
     /// Makes a list of `count` nulls where there is none, beside `neighbour`.
@@ -258,6 +359,55 @@ mod tests {
         assert_eq!(edited, LINE.replace("丁", "戊"));
         assert!(edit(LINE, |row| row.set_passage(Negative, 2, "戊")).is_err());
         assert!(edit(LINE, |row| row.set_passage(Negative, 1, "")).is_err());
+    }
+
+    #[test]
+    fn a_passage_goes_to_another_place_with_its_score_and_id() {
+        let edited = edit(LINE, |row| row.reorder(Negative, 1, 0)).unwrap();
+        let row = Row::read(edited.as_bytes()).0.unwrap();
+        assert_eq!((row.neg, row.neg_scores), (vec!["丁".into(), "丙".into()], Some(vec![-4.0, 3.0])));
+        assert_eq!(row.neg_ids, Some(vec![Some("d".into()), Some("c".into())]));
+        assert_eq!(edit(LINE, |row| row.reorder(Positive, 1, 1)).unwrap(), LINE);
+        assert!(edit(LINE, |row| row.reorder(Positive, 0, 2)).is_err());
+    }
+
+    #[test]
+    fn scores_are_set_and_taken_away() {
+        let edited = edit(LINE, |row| row.set_scores(Positive, Some(&[0.5, -1.0]))).unwrap();
+        assert_eq!(edited, LINE.replace("[1, 2.50]", "[0.5, -1.0]"));
+        let edited = edit(LINE, |row| row.set_scores(Positive, None)).unwrap();
+        assert_eq!(edited, LINE.replace(r#""pos_scores": [1, 2.50], "#, ""));
+        let line = r#"{"query":"q","pos":["p"]}"#;
+        let edited = edit(line, |row| row.set_scores(Negative, Some(&[]))).unwrap();
+        assert_eq!(edited, r#"{"query":"q","pos":["p"],"neg_scores":[]}"#);
+        for wrong in [&[1.0][..], &[1.0, f64::NAN]] {
+            assert!(edit(LINE, |row| row.set_scores(Negative, Some(wrong))).is_err());
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_set_and_taken_away() {
+        let line = r#"{"query": "q", "pos": ["p"]}"#;
+        let edited = edit(line, |row| row.set_prompt(Some("检索："))).unwrap();
+        assert_eq!(edited, r#"{"query": "q", "prompt": "检索：", "pos": ["p"]}"#);
+        assert_eq!(edit(&edited, |row| row.set_prompt(None)).unwrap(), line);
+        assert_eq!(edit(line, |row| row.set_prompt(Some(""))).unwrap(), line);
+    }
+
+    #[test]
+    fn other_negatives_come_without_scores_and_ids() {
+        let edited = edit(LINE, |row| row.set_negatives(&["戊".into(), "己".into()])).unwrap();
+        let expected = LINE
+            .replace(r#"["丙" , "丁"]"#, r#"["戊", "己"]"#)
+            .replace(r#""pos_scores": [1, 2.50], "neg_scores": [3e0, -4], "#, "")
+            .replace(r#", "neg_ids": ["c", "d"]"#, "");
+        assert_eq!(edited, expected);
+        let line = r#"{"query":"q","pos":["p"]}"#;
+        assert_eq!(
+            edit(line, |row| row.set_negatives(&["n".into()])).unwrap(),
+            r#"{"query":"q","pos":["p"],"neg":["n"]}"#
+        );
+        assert!(edit(line, |row| row.set_negatives(&[" ".into()])).is_err());
     }
 
     #[test]

@@ -13,10 +13,21 @@ pub enum DatasetError {
     Write { path: PathBuf, source: io::Error },
     #[error("{} is read-only. Save under another name, or allow writing to it", path.display())]
     ReadOnly { path: PathBuf },
+    #[error("{} is there already. Move or rename it first", path.display())]
+    Exists { path: PathBuf },
     #[error("these rows have no file yet. Save them under a name")]
     Untitled,
     #[error("{} was changed by another program since it was opened. Save under another name to keep both, or save anyway to overwrite that change", path.display())]
     ChangedOnDisk { path: PathBuf },
+
+    #[error("{}, line {line} is no review: {reason}. Correct or remove that line", path.display())]
+    NotAReview { path: PathBuf, line: usize, reason: String },
+    #[error("the share to evaluate with is {share}; it must be above 0 and below 1")]
+    WrongShare { share: f64 },
+    #[error(
+        "the {rows} rows cannot be parted so: they form {groups} groups that share questions or passages, the largest of {largest} rows. Choose another share, or let negatives be on both sides"
+    )]
+    Inseparable { rows: usize, groups: usize, largest: usize },
 
     #[error("that line is no longer in the data. Choose another")]
     NoSuchLine,
@@ -26,6 +37,8 @@ pub enum DatasetError {
     NotARow { line: usize },
     #[error("line {line} has {count} passages in `{}`, so there is no number {}. Choose another", side.key(), index + 1)]
     NoSuchPassage { line: usize, side: Side, index: usize, count: usize },
+    #[error("the scores of line {line} must be {count} finite numbers, one for each passage")]
+    WrongScores { line: usize, count: usize },
     #[error("the text is empty. Write it, or remove the passage or the row")]
     EmptyText,
     #[error("a line cannot hold a line break. Write \\n inside the quotes instead")]

@@ -6,14 +6,15 @@
 //! the disk, so the last ones may be lost when the power fails.
 
 use super::error::DatasetError;
-use super::history::{Change, Step};
+use super::history::{Change, Way};
 use super::line::Ending;
+use super::step::StepName;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,14 +24,24 @@ enum Entry {
         file: PathBuf,
         blake3: String,
     },
-    Edit(Splice),
-    Undo(Splice),
-    Redo(Splice),
+    Edit(Noted),
+    Undo(Noted),
+    Redo(Noted),
     /// The file is about to be replaced by one with this hash.
     Saving {
         blake3: String,
     },
 }
+
+/// A step before it is made, its changes in the order in which they are carried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Noted {
+    pub name: StepName,
+    pub changes: Vec<Splice>,
+}
+
+/// How a noted step came about: something new, or a way through the history.
+pub(super) type Made = Option<Way>;
 
 /// A [`Change`] before it is carried out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +131,7 @@ struct Contents {
     file: PathBuf,
     /// The state of the file that each step belongs to comes before it.
     base: String,
-    steps: Vec<(Step, Splice)>,
+    steps: Vec<(Made, Noted)>,
     /// Hashes that the file was to have after so many steps.
     saves: Vec<(usize, String)>,
     /// The bytes up to the end of the last good line.
@@ -164,9 +175,9 @@ impl Contents {
         while let Some(line) = lines.next() {
             let whole = line.ends_with(b"\n");
             match serde_json::from_slice(line) {
-                Ok(Entry::Edit(splice)) if whole => contents.steps.push((Step::Edit, splice)),
-                Ok(Entry::Undo(splice)) if whole => contents.steps.push((Step::Undo, splice)),
-                Ok(Entry::Redo(splice)) if whole => contents.steps.push((Step::Redo, splice)),
+                Ok(Entry::Edit(step)) if whole => contents.steps.push((None, step)),
+                Ok(Entry::Undo(step)) if whole => contents.steps.push((Some(Way::Undo), step)),
+                Ok(Entry::Redo(step)) if whole => contents.steps.push((Some(Way::Redo), step)),
                 Ok(Entry::Saving { blake3 }) if whole => {
                     contents.saves.push((contents.steps.len(), blake3));
                 }
@@ -182,7 +193,7 @@ impl Contents {
     }
 
     /// The steps that lead on from the file with this hash; `None` if none do.
-    fn steps_from(mut self, hash: &blake3::Hash) -> Option<Vec<(Step, Splice)>> {
+    fn steps_from(mut self, hash: &blake3::Hash) -> Option<Vec<(Made, Noted)>> {
         let hash = hash.to_hex();
         let saved = self.saves.iter().rfind(|(_, saved)| *saved == hash.as_str());
         match saved {
@@ -195,7 +206,7 @@ impl Contents {
 /// Steps found in a journal, and the journal to go on with.
 pub(super) struct Reopened {
     pub journal: Journal,
-    pub steps: Vec<(Step, Splice)>,
+    pub steps: Vec<(Made, Noted)>,
     /// Lines that could not be read.
     pub lost: usize,
 }
@@ -250,11 +261,11 @@ impl Journal {
     }
 
     /// Notes a step that is about to be made on `file`, which had this hash when last saved.
-    pub fn note(&mut self, step: Step, splice: Splice, file: &Path, hash: &blake3::Hash) -> Result<(), DatasetError> {
-        let entry = match step {
-            Step::Edit => Entry::Edit(splice),
-            Step::Undo => Entry::Undo(splice),
-            Step::Redo => Entry::Redo(splice),
+    pub fn note(&mut self, made: Made, step: Noted, file: &Path, hash: &blake3::Hash) -> Result<(), DatasetError> {
+        let entry = match made {
+            None => Entry::Edit(step),
+            Some(Way::Undo) => Entry::Undo(step),
+            Some(Way::Redo) => Entry::Redo(step),
         };
         match &mut self.open {
             Some(open) => open.append(&[entry]),

@@ -1,7 +1,9 @@
-//! One line of a file: its bytes, and what they were found to be.
+//! The lines of a file: their bytes, and what they are found to be when they are looked at.
 
+use super::object::Found;
 use super::problem::Problem;
 use super::row::Row;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -43,7 +45,7 @@ impl Ending {
 #[derive(Debug, Clone)]
 pub(super) enum Bytes {
     Source(Range<usize>),
-    Own(Vec<u8>),
+    Own(Arc<[u8]>),
 }
 
 impl Bytes {
@@ -55,67 +57,54 @@ impl Bytes {
     }
 }
 
+/// A line, not looked at yet.
 #[derive(Debug, Clone)]
-enum Content {
-    Row(Arc<Row>),
-    Bad,
-    Blank,
+pub(super) struct Line {
+    pub id: LineId,
+    pub bytes: Bytes,
+    pub ending: Ending,
 }
 
-/// A line of a [`Dataset`](super::Dataset): a row, a line that is none, or a blank.
-#[derive(Debug, Clone)]
-pub struct Line {
-    id: LineId,
-    content: Content,
+/// What a line is found to be: a row, a line that is none, or a blank.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    row: Option<Arc<Row>>,
     /// Without line numbers, which change as lines come and go.
-    faults: Box<[super::object::Found]>,
-    pub(super) bytes: Bytes,
-    pub(super) ending: Ending,
+    faults: Vec<Found>,
+    blank: bool,
 }
 
-impl Line {
-    pub(super) fn read(id: LineId, bytes: Bytes, ending: Ending, source: &[u8]) -> Self {
-        let text = bytes.get(source);
-        let (content, faults) = if text.iter().all(u8::is_ascii_whitespace) {
-            (Content::Blank, Vec::new())
-        } else {
-            match Row::read(text) {
-                (Some(row), faults) => (Content::Row(Arc::new(row)), faults),
-                (None, faults) => (Content::Bad, faults),
-            }
-        };
-        Self { id, content, faults: faults.into(), bytes, ending }
-    }
-
-    pub fn id(&self) -> LineId {
-        self.id
+impl Reading {
+    pub(super) fn of(text: &[u8]) -> Self {
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Self { blank: true, ..Self::default() };
+        }
+        let (row, faults) = Row::read(text);
+        Self { row: row.map(Arc::new), faults, blank: false }
     }
 
     /// The row, if the line is a usable one.
     pub fn row(&self) -> Option<&Arc<Row>> {
-        match &self.content {
-            Content::Row(row) => Some(row),
-            _ => None,
-        }
+        self.row.as_ref()
+    }
+
+    pub fn into_row(self) -> Option<Arc<Row>> {
+        self.row
     }
 
     /// True if the line cannot be used; its problems say why.
     pub fn is_bad(&self) -> bool {
-        matches!(self.content, Content::Bad)
+        !self.blank && self.row.is_none()
     }
 
     pub fn is_blank(&self) -> bool {
-        matches!(self.content, Content::Blank)
+        self.blank
     }
 
-    pub fn has_problems(&self) -> bool {
-        !self.faults.is_empty()
-    }
-
-    /// What is wrong with the line, which now has this number (1-based).
-    pub fn problems(&self, number: usize) -> impl Iterator<Item = Problem> + '_ {
+    /// What is wrong with the line, which is this one and now has this number (1-based).
+    pub fn problems(&self, id: LineId, number: usize) -> impl Iterator<Item = Problem> + '_ {
         self.faults.iter().map(move |(column, fault)| Problem {
-            id: Some(self.id),
+            id: Some(id),
             line: number,
             column: *column,
             fault: fault.clone(),
@@ -123,20 +112,104 @@ impl Line {
     }
 }
 
+/// The lines of a data set as they are at one moment. A clone is cheap, may go to another thread, and stays as
+/// it is while the data set is edited.
+#[derive(Debug, Clone, Default)]
+pub struct Lines {
+    /// The file's bytes as they were read; unedited lines are parts of it.
+    source: Arc<Vec<u8>>,
+    lines: Arc<Vec<Line>>,
+}
+
+impl Lines {
+    pub(super) fn of(source: Vec<u8>) -> Self {
+        let lines = split(&source).into_iter().enumerate();
+        let lines =
+            lines.map(|(at, (range, ending))| Line { id: LineId(at as u64), bytes: Bytes::Source(range), ending });
+        Self { lines: Arc::new(lines.collect()), source: Arc::new(source) }
+    }
+
+    /// Good, bad and blank ones.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Bytes of the file as it was read.
+    pub fn size(&self) -> usize {
+        self.source.len()
+    }
+
+    /// The usable rows with their line numbers (1-based).
+    pub fn rows(&self) -> Vec<(usize, Arc<Row>)> {
+        let lines = (0..self.len()).into_par_iter();
+        lines.filter_map(|at| self.read(at).into_row().map(|row| (at + 1, row))).collect()
+    }
+
+    /// Which line stands at `at` (0-based; the number in the file is one more).
+    pub fn id(&self, at: usize) -> Option<LineId> {
+        self.lines.get(at).map(|line| line.id)
+    }
+
+    /// Looks at a line; a place past the end is blank.
+    pub fn read(&self, at: usize) -> Reading {
+        self.lines
+            .get(at)
+            .map_or_else(|| Reading { blank: true, ..Default::default() }, |line| Reading::of(self.bytes(line)))
+    }
+
+    /// The bytes of the line at `at`, without its ending; none past the end.
+    pub fn bytes_at(&self, at: usize) -> &[u8] {
+        self.lines.get(at).map_or(&[], |line| self.bytes(line))
+    }
+
+    /// Where a line is now, 0-based.
+    pub fn position(&self, id: LineId) -> Option<usize> {
+        // Lines keep the order they were read in, so a line is near where it was.
+        let is = |at: &usize| self.lines.get(*at).is_some_and(|line| line.id == id);
+        let was = usize::try_from(id.0).ok()?.min(self.lines.len());
+        (0..=self.lines.len()).flat_map(|apart| [was.checked_sub(apart), was.checked_add(apart)]).flatten().find(is)
+    }
+
+    pub(super) fn bytes<'a>(&'a self, line: &'a Line) -> &'a [u8] {
+        line.bytes.get(&self.source)
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&Line> {
+        self.lines.get(at)
+    }
+
+    pub(super) fn all(&self) -> &[Line] {
+        &self.lines
+    }
+
+    pub(super) fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// The lines to be changed; those that clones see stay.
+    pub(super) fn change(&mut self) -> &mut Vec<Line> {
+        Arc::make_mut(&mut self.lines)
+    }
+}
+
 /// The lines of a file: where each lies and how it ends. A byte order mark belongs to none.
 pub(super) fn split(source: &[u8]) -> Vec<(Range<usize>, Ending)> {
     let mut start = if source.starts_with(BOM) { BOM.len() } else { 0 };
     let mut lines = Vec::new();
-    while start < source.len() {
-        let rest = &source[start..];
-        let (length, ending) = match rest.iter().position(|byte| *byte == b'\n') {
-            None if rest.ends_with(b"\r") => (rest.len() - 1, Ending::Cr),
-            None => (rest.len(), Ending::None),
-            Some(at) if rest[..at].ends_with(b"\r") => (at - 1, Ending::CrLf),
-            Some(at) => (at, Ending::Lf),
-        };
-        lines.push((start..start + length, ending));
-        start += length + ending.bytes().len();
+    let mut line = |end: usize| {
+        let ending = if source[start..end].ends_with(b"\r") { Ending::CrLf } else { Ending::Lf };
+        lines.push((start..end + 1 - ending.bytes().len(), ending));
+        start = end + 1;
+    };
+    memchr::memchr_iter(b'\n', source).for_each(&mut line);
+    match &source[start..] {
+        [] => {}
+        rest if rest.ends_with(b"\r") => lines.push((start..source.len() - 1, Ending::Cr)),
+        _ => lines.push((start..source.len(), Ending::None)),
     }
     lines
 }
@@ -167,13 +240,12 @@ mod tests {
 
     #[test]
     fn a_line_is_a_row_or_bad_or_blank() {
-        let read = |text: &str| Line::read(LineId(0), Bytes::Own(text.into()), Ending::Lf, &[]);
-        let row = read(r#"{"query": "q", "pos": ["p"]}"#);
-        assert!(row.row().is_some() && !row.is_bad() && !row.has_problems());
-        let blank = read(" \t");
-        assert!(blank.is_blank() && blank.row().is_none() && !blank.has_problems());
-        let bad = read("q");
+        let row = Reading::of(br#"{"query": "q", "pos": ["p"]}"#);
+        assert!(row.row().is_some() && !row.is_bad() && row.problems(LineId(0), 1).next().is_none());
+        let blank = Reading::of(b" \t");
+        assert!(blank.is_blank() && blank.row().is_none() && !blank.is_bad());
+        let bad = Reading::of(b"q");
         assert!(bad.is_bad() && bad.row().is_none());
-        assert_eq!(bad.problems(9).next().unwrap().line, 9);
+        assert_eq!(bad.problems(LineId(0), 9).next().unwrap().line, 9);
     }
 }

@@ -19,7 +19,7 @@
 //! }
 //!
 //! // The negative does answer the question: put it among the positives.
-//! let line = dataset.lines()[0].id();
+//! let line = dataset.lines().id(0).expect("there are two lines");
 //! dataset.apply(Edit::MovePassage { line, from: Side::Negative, index: 0 })?;
 //! assert_eq!(dataset.row(line).map(|row| row.pos.len()), Some(2));
 //!
@@ -37,30 +37,41 @@
 mod corpus;
 mod edit;
 mod error;
+mod fixes;
 mod history;
 mod journal;
 mod json;
 mod line;
+mod mojibake;
 mod object;
 mod problem;
 mod relevant;
+mod review;
 mod row;
 mod save;
+mod split;
+mod step;
+mod survey;
 
 pub use corpus::{Corpus, Passage};
 pub use edit::Edit;
 pub use error::DatasetError;
+pub use fixes::{fix, fix_all};
 pub use journal::{PendingJournal, discard_journal, pending_journal};
-pub use line::{Line, LineId};
-pub use problem::{Fault, Field, Problem};
+pub use line::{LineId, Lines, Reading};
+pub use problem::{Fault, FaultKind, Field, Problem};
 pub use relevant::relevant;
+pub use review::{Review, Reviews, Verdict};
 pub use row::{Row, Side};
+pub use split::{Split, SplitOptions, export, split};
+pub use step::{StepInfo, StepName};
+pub use survey::{CountTokens, Digest, Expectations, Lengths, LineKind, OtherFile, Script, Survey};
 
 use edit::RowText;
-use history::{Change, History, Step};
-use journal::{Journal, Splice};
+use history::{Change, History, Step, Way};
+use journal::{Journal, Made, Noted, Splice};
 use json::Style;
-use line::{BOM, Bytes, Ending};
+use line::{BOM, Bytes, Ending, Line};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::fs;
@@ -71,9 +82,9 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Dataset {
     path: Option<PathBuf>,
-    /// The file's bytes as they were read; unedited lines are parts of it.
-    source: Vec<u8>,
-    lines: Vec<Line>,
+    lines: Lines,
+    /// The lines as they were read or last saved.
+    saved: Lines,
     next_id: u64,
     revision: u64,
     history: History,
@@ -107,12 +118,8 @@ impl Dataset {
 
     /// Reads rows that have no file yet.
     pub fn from_bytes(source: Vec<u8>) -> Self {
-        let lines: Vec<_> = line::split(&source)
-            .into_par_iter()
-            .enumerate()
-            .map(|(at, (range, ending))| Line::read(LineId(at as u64), Bytes::Source(range), ending, &source))
-            .collect();
-        Self { next_id: lines.len() as u64, lines, source, ..Self::default() }
+        let lines = Lines::of(source);
+        Self { next_id: lines.len() as u64, saved: lines.clone(), lines, ..Self::default() }
     }
 
     /// Keeps a journal of every step at `path` from now on, removed when the file is saved. The
@@ -136,12 +143,12 @@ impl Dataset {
     pub fn recover(path: impl AsRef<Path>, journal: impl AsRef<Path>) -> Result<Recovered, DatasetError> {
         let (path, journal) = (path.as_ref(), journal.as_ref());
         let mut dataset = Self::open(path)?;
-        let hash = blake3::hash(&dataset.source);
+        let hash = blake3::hash(dataset.lines.source());
         let reopened = Journal::reopen(journal, path, &hash)?;
         let edits = reopened.steps.len();
-        for (at, (step, splice)) in reopened.steps.into_iter().enumerate() {
+        for (at, (made, step)) in reopened.steps.into_iter().enumerate() {
             let damaged = |reason| DatasetError::JournalDamaged { path: journal.to_owned(), line: at + 2, reason };
-            dataset.replay(step, splice).map_err(damaged)?;
+            dataset.replay(made, step).map_err(damaged)?;
         }
         dataset.journal = Some(reopened.journal);
         Ok(Recovered { dataset, edits, lost: reopened.lost })
@@ -153,20 +160,22 @@ impl Dataset {
     }
 
     /// All lines, good, bad and blank; the line at `i` has the number `i + 1` in the file.
-    pub fn lines(&self) -> &[Line] {
+    pub fn lines(&self) -> &Lines {
         &self.lines
     }
 
-    /// The usable rows with their line numbers (1-based). A clone of the `Arc` shares the texts.
-    pub fn rows(&self) -> impl Iterator<Item = (usize, &Arc<Row>)> {
-        let lines = self.lines.iter().enumerate();
-        lines.filter_map(|(at, line)| line.row().map(|row| (at + 1, row)))
+    /// The usable rows with their line numbers (1-based).
+    pub fn rows(&self) -> Vec<(usize, Arc<Row>)> {
+        self.lines.rows()
     }
 
     /// Everything that is wrong, in the order of the lines: bad lines and warnings.
     pub fn problems(&self) -> Vec<Problem> {
-        let lines = self.lines.iter().enumerate();
-        lines.flat_map(|(at, line)| line.problems(at + 1)).collect()
+        let lines = self.lines.all().par_iter().enumerate();
+        let problems = |(at, line): (usize, &Line)| {
+            Reading::of(self.lines.bytes(line)).problems(line.id, at + 1).collect::<Vec<_>>()
+        };
+        lines.flat_map_iter(problems).collect()
     }
 
     /// A number that changes with every change of the lines.
@@ -176,21 +185,32 @@ impl Dataset {
 
     /// Where a line is now, 0-based.
     pub fn position(&self, id: LineId) -> Option<usize> {
-        // Lines keep the order they were read in, so a line is near where it was.
-        let is = |at: &usize| self.lines.get(*at).is_some_and(|line| line.id() == id);
-        let was = usize::try_from(id.0).ok()?.min(self.lines.len());
-        (0..=self.lines.len()).flat_map(|apart| [was.checked_sub(apart), was.checked_add(apart)]).flatten().find(is)
+        self.lines.position(id)
     }
 
     /// The row of a line, if it is there and usable.
-    pub fn row(&self, id: LineId) -> Option<&Arc<Row>> {
-        self.lines.get(self.position(id)?)?.row()
+    pub fn row(&self, id: LineId) -> Option<Arc<Row>> {
+        self.lines.read(self.position(id)?).into_row()
     }
 
     /// The text of a line as it will be saved; bytes that are not UTF-8 show as `�`.
     pub fn text(&self, id: LineId) -> Option<Cow<'_, str>> {
-        let line = self.lines.get(self.position(id)?)?;
-        Some(String::from_utf8_lossy(line.bytes.get(&self.source)))
+        Some(String::from_utf8_lossy(self.lines.bytes_at(self.position(id)?)))
+    }
+
+    /// The text that a line has in the file as it was opened or last saved; `None` for a line that is new.
+    pub fn text_in_file(&self, id: LineId) -> Option<Cow<'_, str>> {
+        Some(String::from_utf8_lossy(self.saved.bytes_at(self.saved.position(id)?)))
+    }
+
+    /// Whether the line at `at` (0-based) differs from the file as it was opened or last saved.
+    pub fn is_edited(&self, at: usize) -> bool {
+        match self.lines.get(at) {
+            Some(Line { id, bytes: Bytes::Own(bytes), .. }) => {
+                self.saved.position(*id).is_none_or(|was| self.saved.bytes_at(was) != &**bytes)
+            }
+            _ => false,
+        }
     }
 
     /// Makes an edit and returns the line that it made, changed or removed. An edit that changes
@@ -200,9 +220,65 @@ impl Dataset {
     /// If there is no such line or passage, if the edit would empty a text or make a row unusable
     /// ([`Edit::ReplaceLine`] may), or if the journal cannot be written. Then nothing has changed.
     pub fn apply(&mut self, edit: Edit) -> Result<LineId, DatasetError> {
-        let change = match edit {
-            Edit::InsertRow { at, row } => self.insertion(at, &row)?,
-            Edit::RemoveLine { line } => Change { at: self.find(line)?, removes: true, inserts: None, previous: None },
+        let name = StepName::of(&edit);
+        self.apply_all(name, [edit]).map(|touched| touched[0])
+    }
+
+    /// Makes several edits as one step of the history, and returns the line of each.
+    ///
+    /// # Errors
+    /// As [`Self::apply`]; if one edit cannot be made, none is.
+    pub fn apply_all(
+        &mut self,
+        name: StepName,
+        edits: impl IntoIterator<Item = Edit>,
+    ) -> Result<Vec<LineId>, DatasetError> {
+        let (next_id, mut touched) = (self.next_id, Vec::new());
+        let mut step = Step { name, changes: Vec::new(), lines: Vec::new() };
+        let mut noted = Noted { name, changes: Vec::new() };
+        let mut failed = None;
+        for edit in edits {
+            let mut change = match self.change(edit) {
+                Ok(change) => change,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            };
+            touched.push(self.line_of(&change));
+            let old = self.lines.get(change.at).filter(|_| change.removes);
+            let bytes = |line: &Line| self.lines.bytes(line).to_vec();
+            if old.is_some() && old.map(bytes) == change.inserts.as_ref().map(bytes) {
+                continue;
+            }
+            if !change.removes {
+                self.next_id += 1;
+            }
+            noted.changes.push(Splice::of(&change, self.lines.source()));
+            step.lines.extend(touched.last());
+            change.carry_out(self.lines.change());
+            step.changes.push(change);
+        }
+        if step.changes.is_empty() {
+            return failed.map_or(Ok(touched), Err);
+        }
+        let noted = failed.map_or_else(|| self.note(None, noted), Err);
+        if let Err(error) = noted {
+            step.changes.iter_mut().rev().for_each(|change| change.carry_out(self.lines.change()));
+            self.next_id = next_id;
+            return Err(error);
+        }
+        self.history.push(step);
+        self.revision += 1;
+        Ok(touched)
+    }
+
+    fn change(&self, edit: Edit) -> Result<Change, DatasetError> {
+        match edit {
+            Edit::InsertRow { at, row } => self.insertion(at, &row),
+            Edit::RemoveLine { line } => {
+                Ok(Change { at: self.find(line)?, removes: true, inserts: None, previous: None })
+            }
             Edit::ReplaceLine { line, text } => {
                 if text.contains(['\n', '\r']) {
                     return Err(DatasetError::LineBreak);
@@ -212,53 +288,73 @@ impl Dataset {
                 }
                 self.replacement(self.find(line)?, text)
             }
-            Edit::SetQuery { line, query } => self.rewrite(line, |row| row.set_query(&query))?,
+            Edit::SetQuery { line, query } => self.rewrite(line, |row| row.set_query(&query)),
             Edit::SetPassage { line, side, index, text } => {
-                self.rewrite(line, |row| row.set_passage(side, index, &text))?
+                self.rewrite(line, |row| row.set_passage(side, index, &text))
             }
             Edit::AddPassage { line, side, index, text } => {
-                self.rewrite(line, |row| row.add_passage(side, index, &text))?
+                self.rewrite(line, |row| row.add_passage(side, index, &text))
             }
-            Edit::RemovePassage { line, side, index } => self.rewrite(line, |row| row.remove_passage(side, index))?,
-            Edit::MovePassage { line, from, index } => self.rewrite(line, |row| row.move_passage(from, index))?,
-        };
-        let old = self.lines.get(change.at).filter(|_| change.removes);
-        let touched = self.line_of(&change);
-        let bytes = |line: &Line| line.bytes.get(&self.source).to_vec();
-        if old.is_some() && old.map(bytes) == change.inserts.as_ref().map(bytes) {
-            return Ok(touched);
+            Edit::RemovePassage { line, side, index } => self.rewrite(line, |row| row.remove_passage(side, index)),
+            Edit::MovePassage { line, from, index } => self.rewrite(line, |row| row.move_passage(from, index)),
+            Edit::Reorder { line, side, from, to } => self.rewrite(line, |row| row.reorder(side, from, to)),
+            Edit::SetScores { line, side, scores } => self.rewrite(line, |row| row.set_scores(side, scores.as_deref())),
+            Edit::SetPrompt { line, prompt } => self.rewrite(line, |row| row.set_prompt(prompt.as_deref())),
+            Edit::SetNegatives { line, negatives } => self.rewrite(line, |row| row.set_negatives(&negatives)),
         }
-        self.note(Step::Edit, Splice::of(&change, &self.source))?;
-        if !change.removes {
-            self.next_id += 1;
-        }
-        self.history.edit(change, &mut self.lines);
-        self.revision += 1;
-        Ok(touched)
     }
 
-    /// Takes the last step back and returns the line that it was made on; `None` if there is none.
+    /// Takes the last step back and returns the lines that it was made on; none if there is no such step.
     ///
     /// # Errors
     /// If the journal cannot be written. Then nothing has changed.
-    pub fn undo(&mut self) -> Result<Option<LineId>, DatasetError> {
-        self.go(Step::Undo)
+    pub fn undo(&mut self) -> Result<Vec<LineId>, DatasetError> {
+        self.go(Way::Undo)
     }
 
-    /// Makes the step again that was undone last; `None` if there is none.
+    /// Makes the step again that was undone last, and returns its lines; none if there is no such step.
     ///
     /// # Errors
     /// If the journal cannot be written. Then nothing has changed.
-    pub fn redo(&mut self) -> Result<Option<LineId>, DatasetError> {
-        self.go(Step::Redo)
+    pub fn redo(&mut self) -> Result<Vec<LineId>, DatasetError> {
+        self.go(Way::Redo)
     }
 
     pub fn can_undo(&self) -> bool {
-        self.history.next(Step::Undo).is_some()
+        self.history.next(Way::Undo).is_some()
     }
 
     pub fn can_redo(&self) -> bool {
-        self.history.next(Step::Redo).is_some()
+        self.history.next(Way::Redo).is_some()
+    }
+
+    /// The steps made since the file was opened, the oldest first, and after them those that were taken back;
+    /// and how many are made.
+    pub fn history(&self) -> (Vec<StepInfo>, usize) {
+        let (made, undone) = self.history.steps();
+        let done = made.len();
+        let info = |step: &Step| {
+            let line = step.changes.iter().map(|change| change.at + 1).min().unwrap_or(0);
+            StepInfo { name: step.name, lines: step.changes.len(), line }
+        };
+        (made.chain(undone).map(info).collect(), done)
+    }
+
+    /// Takes steps back or makes them again until `steps` are made; returns the lines that this touched.
+    ///
+    /// # Errors
+    /// As [`Self::undo`]; the steps before the one that failed are taken.
+    pub fn go_to(&mut self, steps: usize) -> Result<Vec<LineId>, DatasetError> {
+        let mut touched = Vec::new();
+        loop {
+            let (all, done) = self.history();
+            let way = match done.cmp(&steps.min(all.len())) {
+                std::cmp::Ordering::Less => Way::Redo,
+                std::cmp::Ordering::Equal => return Ok(touched),
+                std::cmp::Ordering::Greater => Way::Undo,
+            };
+            touched.extend(self.go(way)?);
+        }
     }
 
     /// Whether the rows differ from the file as it was opened or last saved.
@@ -308,15 +404,15 @@ impl Dataset {
 
     /// The file as it would be saved.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.source.len());
+        let mut bytes = Vec::with_capacity(self.lines.source().len());
         self.parts().for_each(|part| bytes.extend_from_slice(part));
         bytes
     }
 
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let bom = if self.source.starts_with(BOM) { BOM } else { &[] };
-        let lines = self.lines.iter();
-        let lines = lines.flat_map(|line| [line.bytes.get(&self.source), line.ending.bytes()]);
+        let bom = if self.lines.source().starts_with(BOM) { BOM } else { &[] };
+        let lines = self.lines.all().iter();
+        let lines = lines.flat_map(|line| [self.lines.bytes(line), line.ending.bytes()]);
         std::iter::once(bom).chain(lines)
     }
 
@@ -334,13 +430,14 @@ impl Dataset {
         self.path = Some(path);
         self.on_disk = Some(hash);
         self.history.mark_saved();
+        self.saved = self.lines.clone();
         self.journal.as_mut().map_or(Ok(()), Journal::finish)
     }
 
     /// How the file's lines end, for lines that are added.
     fn newline(&self) -> Ending {
         let known = |line: &Line| matches!(line.ending, Ending::Lf | Ending::CrLf).then_some(line.ending);
-        self.lines.iter().find_map(known).unwrap_or(Ending::Lf)
+        self.lines.all().iter().find_map(known).unwrap_or(Ending::Lf)
     }
 
     fn find(&self, id: LineId) -> Result<usize, DatasetError> {
@@ -350,13 +447,9 @@ impl Dataset {
     /// The line that a change is made on.
     fn line_of(&self, change: &Change) -> LineId {
         match &change.inserts {
-            Some(line) => line.id(),
-            None => self.lines[change.at].id(),
+            Some(line) => line.id,
+            None => self.lines.all()[change.at].id,
         }
-    }
-
-    fn read(&self, id: LineId, bytes: Vec<u8>, ending: Ending) -> Line {
-        Line::read(id, Bytes::Own(bytes), ending, &self.source)
     }
 
     fn insertion(&self, at: usize, row: &Row) -> Result<Change, DatasetError> {
@@ -364,24 +457,25 @@ impl Dataset {
         if at > lines {
             return Err(DatasetError::NoSuchPlace { at, lines });
         }
-        let neighbour = self.lines[..at].iter().rfind(|line| line.row().is_some());
+        // The nearest row above shows how the file is written.
+        let neighbour = (at.saturating_sub(NEIGHBOURS)..at).rev().find(|at| self.lines.read(*at).row().is_some());
         let style = neighbour
-            .and_then(|line| std::str::from_utf8(line.bytes.get(&self.source)).ok())
+            .and_then(|at| std::str::from_utf8(self.lines.bytes_at(at)).ok())
             .map_or_else(Style::default, Style::of);
         // A row after a last line that has no ending gives it one and has none itself.
         let newline = self.newline();
-        let (ending, previous) = match self.lines.last().map(|line| line.ending) {
+        let (ending, previous) = match self.lines.all().last().map(|line| line.ending) {
             Some(Ending::None) if at == lines => (Ending::None, Some(newline)),
             Some(Ending::Cr) if at == lines => (Ending::None, Some(Ending::CrLf)),
             _ => (newline, None),
         };
-        let line = self.read(LineId(self.next_id), row.to_line(&style).into(), ending);
+        let line = own(LineId(self.next_id), row.to_line(&style), ending);
         Ok(Change { at, removes: false, inserts: Some(usable(line, at)?), previous })
     }
 
-    fn replacement(&self, at: usize, text: String) -> Change {
-        let old = &self.lines[at];
-        Change { at, removes: true, inserts: Some(self.read(old.id(), text.into(), old.ending)), previous: None }
+    fn replacement(&self, at: usize, text: String) -> Result<Change, DatasetError> {
+        let old = self.lines.get(at).ok_or(DatasetError::NoSuchLine)?;
+        Ok(Change { at, removes: true, inserts: Some(own(old.id, text, old.ending)), previous: None })
     }
 
     fn rewrite(
@@ -390,66 +484,86 @@ impl Dataset {
         edit: impl FnOnce(RowText) -> Result<String, DatasetError>,
     ) -> Result<Change, DatasetError> {
         let at = self.find(id)?;
-        let line = &self.lines[at];
-        let row = line.row().ok_or(DatasetError::NotARow { line: at + 1 })?;
-        let text = String::from_utf8_lossy(line.bytes.get(&self.source)).into_owned();
-        let mut change = self.replacement(at, edit(RowText::new(text, row, at + 1))?);
+        let row = self.lines.read(at).into_row().ok_or(DatasetError::NotARow { line: at + 1 })?;
+        let text = String::from_utf8_lossy(self.lines.bytes_at(at)).into_owned();
+        let mut change = self.replacement(at, edit(RowText::new(text, &row, at + 1))?)?;
         change.inserts = change.inserts.map(|line| usable(line, at)).transpose()?;
         Ok(change)
     }
 
-    fn go(&mut self, step: Step) -> Result<Option<LineId>, DatasetError> {
-        let Some(change) = self.history.next(step) else {
-            return Ok(None);
+    fn go(&mut self, way: Way) -> Result<Vec<LineId>, DatasetError> {
+        let Some(step) = self.history.next(way) else {
+            return Ok(Vec::new());
         };
-        let touched = self.line_of(change);
-        self.note(step, Splice::of(change, &self.source))?;
-        self.history.go(step, &mut self.lines);
+        let order = History::order(step, way);
+        let touched = step.lines.clone();
+        let noted = self.noted(step.name, &order);
+        self.note(Some(way), noted)?;
+        self.history.go(way, self.lines.change());
         self.revision += 1;
-        Ok(Some(touched))
+        Ok(touched)
     }
 
-    fn note(&mut self, step: Step, splice: Splice) -> Result<(), DatasetError> {
+    fn noted(&self, name: StepName, order: &[&Change]) -> Noted {
+        Noted { name, changes: order.iter().map(|change| Splice::of(change, self.lines.source())).collect() }
+    }
+
+    fn note(&mut self, made: Made, step: Noted) -> Result<(), DatasetError> {
         if let (Some(journal), Some(path), Some(hash)) = (&mut self.journal, &self.path, &self.on_disk) {
-            journal.note(step, splice, path, hash)?;
+            journal.note(made, step, path, hash)?;
         }
         Ok(())
     }
 
     /// Makes a step of the journal again.
-    fn replay(&mut self, step: Step, splice: Splice) -> Result<(), String> {
-        let lines = self.lines.len();
-        let Splice { at, removes, inserts, previous } = &splice;
-        if *at >= lines + usize::from(!removes) || (!removes && inserts.is_none()) || (*at == 0 && previous.is_some()) {
-            return Err(format!("there is no such step at line {} of {lines}", at + 1));
-        }
+    fn replay(&mut self, made: Made, noted: Noted) -> Result<(), String> {
         self.revision += 1;
         // Undoing what was done before the last save is no undoing here, but a change like any.
-        let next = self.history.next(step);
-        if next.is_some_and(|next| Splice::of(next, &self.source) == splice) {
-            self.history.go(step, &mut self.lines);
+        if let Some(way) = made
+            && let Some(step) = self.history.next(way)
+            && self.noted(step.name, &History::order(step, way)) == noted
+        {
+            self.history.go(way, self.lines.change());
             return Ok(());
         }
-        let id = if *removes {
-            self.lines[*at].id()
-        } else {
-            self.next_id += 1;
-            LineId(self.next_id - 1)
-        };
-        let change = Change {
-            at: splice.at,
-            removes: splice.removes,
-            inserts: splice.inserts.map(|new| self.read(id, new.line.into_bytes(), new.ending)),
-            previous: splice.previous,
-        };
-        self.history.edit(change, &mut self.lines);
+        let mut step = Step { name: noted.name, changes: Vec::new(), lines: Vec::new() };
+        for splice in noted.changes {
+            let lines = self.lines.len();
+            let Splice { at, removes, inserts, previous } = splice;
+            if at >= lines + usize::from(!removes) || (!removes && inserts.is_none()) || (at == 0 && previous.is_some())
+            {
+                return Err(format!("there is no such step at line {} of {lines}", at + 1));
+            }
+            let id = match self.lines.id(at) {
+                Some(id) if removes => id,
+                _ => {
+                    self.next_id += 1;
+                    LineId(self.next_id - 1)
+                }
+            };
+            let line =
+                inserts.map(|new| Line { id, bytes: Bytes::Own(new.line.into_bytes().into()), ending: new.ending });
+            let mut change = Change { at, removes, inserts: line, previous };
+            step.lines.push(id);
+            change.carry_out(self.lines.change());
+            step.changes.push(change);
+        }
+        self.history.push(step);
         Ok(())
     }
 }
 
+/// How many lines above a new row are looked at for the way the file is written.
+const NEIGHBOURS: usize = 100;
+
+fn own(id: LineId, text: String, ending: Ending) -> Line {
+    Line { id, bytes: Bytes::Own(text.into_bytes().into()), ending }
+}
+
 /// The line if it is a usable row; it will stand at `at` (0-based).
 fn usable(line: Line, at: usize) -> Result<Line, DatasetError> {
-    let bad = line.problems(at + 1).find(Problem::is_bad);
+    let reading = Reading::of(line.bytes.get(&[]));
+    let bad = reading.problems(line.id, at + 1).find(Problem::is_bad);
     match bad {
         Some(Problem { line, fault, .. }) => Err(DatasetError::Unusable { line, fault }),
         None => Ok(line),

@@ -100,26 +100,129 @@ pub enum Fault {
     ControlCharacter(Field),
     #[error("the id `{id}` is also that of line {first_line}")]
     RepeatedId { id: String, first_line: usize },
+    #[error("{again} is the same text as {first}")]
+    RepeatedPassage { again: Field, first: Field },
+    #[error("the question is also that of line {first_line}")]
+    DuplicateQuestion { first_line: usize },
+    #[error("`neg` has {found} passages, and the train group takes {wanted} negatives")]
+    TooFewNegatives { wanted: usize, found: usize },
+    #[error("{field} has {tokens} tokens, of which the model reads {limit}: {} are cut off", tokens - limit)]
+    TooLong { field: Field, tokens: usize, limit: usize },
+    #[error("{0} looks like text read in the wrong encoding")]
+    Mojibake(Field),
+    #[error("{field} is also in {file}")]
+    InOtherFile { field: Field, file: String },
+}
+
+/// A kind of fault, to count and to filter by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FaultKind {
+    InvalidUtf8,
+    NotJson,
+    NotAnObject,
+    DuplicateKey,
+    Missing,
+    WrongType,
+    Empty,
+    WrongLength,
+    Ignored,
+    EmptyNegative,
+    NoNegatives,
+    NegativeIsPositive,
+    ControlCharacter,
+    RepeatedId,
+    RepeatedPassage,
+    DuplicateQuestion,
+    TooFewNegatives,
+    TooLong,
+    Mojibake,
+    InOtherFile,
+}
+
+impl FaultKind {
+    pub const ALL: [Self; 20] = [
+        Self::InvalidUtf8,
+        Self::NotJson,
+        Self::NotAnObject,
+        Self::DuplicateKey,
+        Self::Missing,
+        Self::WrongType,
+        Self::Empty,
+        Self::WrongLength,
+        Self::Ignored,
+        Self::EmptyNegative,
+        Self::NoNegatives,
+        Self::NegativeIsPositive,
+        Self::ControlCharacter,
+        Self::RepeatedId,
+        Self::RepeatedPassage,
+        Self::DuplicateQuestion,
+        Self::TooFewNegatives,
+        Self::TooLong,
+        Self::Mojibake,
+        Self::InOtherFile,
+    ];
+
+    /// The name in texts and in the output of commands.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::NotJson => "not_json",
+            Self::NotAnObject => "not_an_object",
+            Self::DuplicateKey => "duplicate_key",
+            Self::Missing => "missing",
+            Self::WrongType => "wrong_type",
+            Self::Empty => "empty",
+            Self::WrongLength => "wrong_length",
+            Self::Ignored => "ignored",
+            Self::EmptyNegative => "empty_negative",
+            Self::NoNegatives => "no_negatives",
+            Self::NegativeIsPositive => "negative_is_positive",
+            Self::ControlCharacter => "control_character",
+            Self::RepeatedId => "repeated_id",
+            Self::RepeatedPassage => "repeated_passage",
+            Self::DuplicateQuestion => "duplicate_question",
+            Self::TooFewNegatives => "too_few_negatives",
+            Self::TooLong => "too_long",
+            Self::Mojibake => "mojibake",
+            Self::InOtherFile => "in_other_file",
+        }
+    }
+
+    /// True if it makes a line unusable.
+    pub fn is_bad(self) -> bool {
+        self <= Self::Empty
+    }
 }
 
 impl Fault {
     /// True if it makes the line unusable; false if it is a warning on a usable row.
     pub fn is_bad(&self) -> bool {
+        self.kind().is_bad()
+    }
+
+    pub fn kind(&self) -> FaultKind {
         match self {
-            Fault::InvalidUtf8
-            | Fault::NotJson(_)
-            | Fault::NotAnObject { .. }
-            | Fault::DuplicateKey(_)
-            | Fault::Missing(_)
-            | Fault::WrongType { .. }
-            | Fault::Empty(_) => true,
-            Fault::WrongLength { .. }
-            | Fault::Ignored { .. }
-            | Fault::EmptyNegative(_)
-            | Fault::NoNegatives
-            | Fault::NegativeIsPositive { .. }
-            | Fault::ControlCharacter(_)
-            | Fault::RepeatedId { .. } => false,
+            Fault::InvalidUtf8 => FaultKind::InvalidUtf8,
+            Fault::NotJson(_) => FaultKind::NotJson,
+            Fault::NotAnObject { .. } => FaultKind::NotAnObject,
+            Fault::DuplicateKey(_) => FaultKind::DuplicateKey,
+            Fault::Missing(_) => FaultKind::Missing,
+            Fault::WrongType { .. } => FaultKind::WrongType,
+            Fault::Empty(_) => FaultKind::Empty,
+            Fault::WrongLength { .. } => FaultKind::WrongLength,
+            Fault::Ignored { .. } => FaultKind::Ignored,
+            Fault::EmptyNegative(_) => FaultKind::EmptyNegative,
+            Fault::NoNegatives => FaultKind::NoNegatives,
+            Fault::NegativeIsPositive { .. } => FaultKind::NegativeIsPositive,
+            Fault::ControlCharacter(_) => FaultKind::ControlCharacter,
+            Fault::RepeatedId { .. } => FaultKind::RepeatedId,
+            Fault::RepeatedPassage { .. } => FaultKind::RepeatedPassage,
+            Fault::DuplicateQuestion { .. } => FaultKind::DuplicateQuestion,
+            Fault::TooFewNegatives { .. } => FaultKind::TooFewNegatives,
+            Fault::TooLong { .. } => FaultKind::TooLong,
+            Fault::Mojibake(_) => FaultKind::Mojibake,
+            Fault::InOtherFile { .. } => FaultKind::InOtherFile,
         }
     }
 
@@ -142,6 +245,14 @@ impl Fault {
             Fault::NegativeIsPositive { .. } => "Remove the wrong one of the two",
             Fault::ControlCharacter(_) => "Remove them: they are rarely meant and cannot be seen",
             Fault::RepeatedId { .. } => "Give every passage an id of its own",
+            Fault::RepeatedPassage { .. } => "Remove one of the two",
+            Fault::DuplicateQuestion { .. } => "Merge the two rows, or tell the questions apart",
+            Fault::TooFewNegatives { .. } => "Mine more negatives; until then some are shown twice",
+            Fault::TooLong { .. } => "Shorten it, or raise the limit if the model reads more",
+            Fault::Mojibake(_) => "Type it anew, or convert it back",
+            Fault::InOtherFile { .. } => {
+                "Keep it out of one of the two, or the evaluation measures what was learnt by heart"
+            }
         }
     }
 }

@@ -80,6 +80,11 @@ impl Row {
         }
     }
 
+    /// A line's text as a row; `None` if it is no usable one.
+    pub fn parse(line: &str) -> Option<Self> {
+        Self::read(line.as_bytes()).0
+    }
+
     /// Reads a line. The row is `None` if a fault makes the line unusable.
     pub(super) fn read(line: &[u8]) -> (Option<Row>, Vec<Found>) {
         let mut object = match Object::read(line) {
@@ -106,6 +111,16 @@ impl Row {
                 let negative = Field::item("neg", at);
                 let positive = Field::item("pos", same);
                 object.fault(negative, Fault::NegativeIsPositive { negative, positive });
+            }
+        }
+        for side in [Side::Positive, Side::Negative] {
+            let passages = row.passages(side);
+            for (at, passage) in passages.iter().enumerate() {
+                if let Some(same) = passages[..at].iter().position(|first| first == passage) {
+                    let again = Field::item(side.key(), at);
+                    let first = Field::item(side.key(), same);
+                    object.fault(again, Fault::RepeatedPassage { again, first });
+                }
             }
         }
         let usable = !object.faults.iter().any(|(_, fault)| fault.is_bad());

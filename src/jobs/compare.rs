@@ -139,11 +139,12 @@ mod tests {
         let rows = Dataset::open("tests/fixtures/flagembedding/data/weld_toy.jsonl").unwrap();
         let lines = rows
             .rows()
+            .into_iter()
             .flat_map(|(_, row)| row.pos.clone())
             .map(|text| serde_json::json!({ "text": text }).to_string());
         let corpus = Corpus::from_bytes(lines.collect::<Vec<_>>().join("\n").as_bytes());
-        let (questions, unknown) = Question::of_rows(rows.rows().map(|(_, row)| &**row), &corpus);
-        assert_eq!((questions.len(), unknown), (rows.rows().count(), 0));
+        let (questions, unknown) = Question::of_rows(rows.rows().iter().map(|(_, row)| &**row), &corpus);
+        assert_eq!((questions.len(), unknown), (rows.rows().len(), 0));
         CompareRequest {
             device: choose(DeviceChoice::Cpu).unwrap(),
             base: MODEL.into(),

@@ -329,7 +329,7 @@ mod tests {
     fn file(path: &str, rows: &Value) -> TrainingFile {
         let text: String = rows.as_array().unwrap().iter().map(|row| format!("{row}\n")).collect();
         let dataset = Dataset::from_bytes(text.into_bytes());
-        let (lines, rows) = dataset.rows().map(|(line, row)| (line, row.clone())).unzip();
+        let (lines, rows) = dataset.rows().into_iter().unzip();
         TrainingFile { path: path.into(), in_folder: Path::new(path).parent() != Some(Path::new("")), rows, lines }
     }
 

@@ -50,7 +50,7 @@ fn read_file(path: &Path, in_folder: bool, warnings: &mut Vec<String>) -> Result
     if let Some(first) = bad.first() {
         warnings.push(format!("{}: {} line(s) cannot be used and are left out, the first is line {first}; `weldbench validate` lists them", path.display(), bad.len()));
     }
-    let (lines, rows) = dataset.rows().map(|(line, row)| (line, row.clone())).unzip();
+    let (lines, rows) = dataset.rows().into_iter().unzip();
     Ok(TrainingFile { path: path.to_path_buf(), in_folder, rows, lines })
 }
 

@@ -5,8 +5,8 @@ use egui_extras::{Column, TableBuilder};
 
 use super::draft::Field;
 use super::fault_texts;
-use super::lines::BadLine;
-use super::row_editor::text_field;
+use super::lines::{BadLine, Chosen};
+use super::row_editor::{fix_button, text_field};
 use super::{Action, Selected, State};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, size, space};
@@ -15,9 +15,9 @@ use crate::app::widgets::{Severity, notice};
 /// The list below the rows.
 pub fn list(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     let colours = palette(ui);
-    let lines = &state.lines().bad;
+    let (lines, bad) = (state.lines(), state.bad());
     ui.label(
-        RichText::new(texts.with("bad_lines", &[("number", &lines.len())])).text_style(section()).color(colours.error),
+        RichText::new(texts.with("bad_lines", &[("number", &bad.len())])).text_style(section()).color(colours.error),
     );
     ui.label(RichText::new(texts.get("bad_lines_help")).small().color(colours.weak));
     ui.add_space(space::TINY);
@@ -28,14 +28,16 @@ pub fn list(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
         .sense(Sense::click())
         .cell_layout(Layout::left_to_right(Align::Center));
     table.column(Column::exact(size::FIELD)).column(Column::remainder().clip(true)).body(|body| {
-        body.rows(size::ROW, lines.len(), |mut row| {
-            let bad = &lines[row.index()];
+        body.rows(size::ROW, bad.len(), |mut row| {
+            let Some(bad) = state.bad_line_at(&lines, bad[row.index()]) else {
+                return;
+            };
             let selected = state.selected == Some(Selected::Line(bad.id));
             row.set_selected(selected);
             row.col(|ui| {
                 ui.label(texts.with("line", &[("line", &bad.line)]));
             });
-            let reason = reason(texts, bad);
+            let reason = reason(texts, &bad);
             row.col(|ui| {
                 ui.add(Label::new(&reason).truncate());
             });
@@ -58,10 +60,11 @@ fn reason(texts: Texts, bad: &BadLine) -> String {
 }
 
 /// The chosen line as it stands in the file, to be repaired.
-pub fn editor(ui: &mut egui::Ui, state: &State, texts: Texts, bad: &BadLine, actions: &mut Vec<Action>) {
+pub fn editor(ui: &mut egui::Ui, state: &State, texts: Texts, bad: &Chosen, actions: &mut Vec<Action>) {
     ui.label(RichText::new(texts.with("bad_line_title", &[("line", &bad.line)])).text_style(section()));
     for problem in &bad.problems {
         notice(ui, Severity::Error, &fault_texts::problem(texts, problem));
+        fix_button(ui, state, texts, problem, actions);
     }
     egui::ScrollArea::vertical().id_salt(bad.id).auto_shrink(false).show(ui, |ui| {
         text_field(ui, state, bad.id, Field::RawLine, &bad.text, texts.get("raw_line"), actions);
@@ -73,7 +76,7 @@ pub fn editor(ui: &mut egui::Ui, state: &State, texts: Texts, bad: &BadLine, act
                 actions.push(Action::RepairLine);
             }
             if ui.button(texts.get("raw_line_delete")).clicked() {
-                actions.push(Action::RemoveLine);
+                actions.push(Action::RemoveLines);
             }
         });
     });

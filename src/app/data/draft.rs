@@ -15,6 +15,10 @@ pub enum Field {
     Passage(Side, usize),
     /// A passage that is not in the row yet.
     NewPassage(Side),
+    /// The row's own instruction.
+    Prompt,
+    /// What the reviewer notes about the row.
+    Note,
     /// A line that could not be read, as it stands in the file.
     RawLine,
 }
@@ -31,7 +35,11 @@ impl Draft {
     /// Seconds until it becomes an edit. `None` if it waits for the user: an empty text, which may be on
     /// its way to another one, and texts that are new or are repaired.
     pub fn wait(&self, now: f64) -> Option<f64> {
-        let may_go = matches!(self.field, Field::Query | Field::Passage(..)) && !self.text.trim().is_empty();
+        let may_go = match self.field {
+            Field::Query | Field::Passage(..) => !self.text.trim().is_empty(),
+            Field::Prompt | Field::Note => true,
+            Field::NewPassage(_) | Field::RawLine => false,
+        };
         may_go.then(|| (self.typed_at + PAUSE - now).max(0.0))
     }
 }

@@ -5,7 +5,7 @@ use crate::dataset::{Fault, Field, Problem};
 
 /// A problem with its place and what to do about it.
 pub fn problem(texts: Texts, problem: &Problem) -> String {
-    let advice = texts.find(&format!("advice_{}", key(&problem.fault))).unwrap_or(problem.advice());
+    let advice = texts.find(&format!("advice_{}", problem.fault.kind().key())).unwrap_or(problem.advice());
     let told = fault(texts, &problem.fault);
     match problem.column {
         Some(column) => texts.with("problem_at", &[("column", &column), ("fault", &told), ("advice", &advice)]),
@@ -25,15 +25,17 @@ pub fn fault(texts: Texts, fault: &Fault) -> String {
         None => texts.with("field", &[("key", &field.key)]),
         Some(item) => texts.with("field_item", &[("key", &field.key), ("item", &(item + 1))]),
     };
-    let with = |values: &[(&str, &dyn std::fmt::Display)]| texts.with(&format!("fault_{}", key(fault)), values);
+    let with = |values: &[(&str, &dyn std::fmt::Display)]| texts.with(&format!("fault_{}", fault.kind().key()), values);
     match fault {
         Fault::InvalidUtf8 | Fault::NoNegatives => with(&[]),
         Fault::NotJson(cause) => with(&[("cause", cause)]),
         Fault::NotAnObject { found } => with(&[("found", &kind(found))]),
         Fault::DuplicateKey(key) => with(&[("key", key)]),
-        Fault::Missing(at) | Fault::Empty(at) | Fault::EmptyNegative(at) | Fault::ControlCharacter(at) => {
-            with(&[("field", &field(at))])
-        }
+        Fault::Missing(at)
+        | Fault::Empty(at)
+        | Fault::EmptyNegative(at)
+        | Fault::ControlCharacter(at)
+        | Fault::Mojibake(at) => with(&[("field", &field(at))]),
         Fault::WrongType { field: at, wanted, found } | Fault::Ignored { field: at, wanted, found } => {
             with(&[("field", &field(at)), ("wanted", &kind(wanted)), ("found", &kind(found))])
         }
@@ -44,24 +46,12 @@ pub fn fault(texts: Texts, fault: &Fault) -> String {
             with(&[("negative", &field(negative)), ("positive", &field(positive))])
         }
         Fault::RepeatedId { id, first_line } => with(&[("id", id), ("line", first_line)]),
-    }
-}
-
-fn key(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::InvalidUtf8 => "invalid_utf8",
-        Fault::NotJson(_) => "not_json",
-        Fault::NotAnObject { .. } => "not_an_object",
-        Fault::DuplicateKey(_) => "duplicate_key",
-        Fault::Missing(_) => "missing",
-        Fault::WrongType { .. } => "wrong_type",
-        Fault::Empty(_) => "empty",
-        Fault::WrongLength { .. } => "wrong_length",
-        Fault::Ignored { .. } => "ignored",
-        Fault::EmptyNegative(_) => "empty_negative",
-        Fault::NoNegatives => "no_negatives",
-        Fault::NegativeIsPositive { .. } => "negative_is_positive",
-        Fault::ControlCharacter(_) => "control_character",
-        Fault::RepeatedId { .. } => "repeated_id",
+        Fault::RepeatedPassage { again, first } => with(&[("again", &field(again)), ("first", &field(first))]),
+        Fault::DuplicateQuestion { first_line } => with(&[("line", first_line)]),
+        Fault::TooFewNegatives { wanted, found } => with(&[("wanted", wanted), ("found", found)]),
+        Fault::TooLong { field: at, tokens, limit } => {
+            with(&[("field", &field(at)), ("tokens", tokens), ("limit", limit), ("cut", &(tokens - limit))])
+        }
+        Fault::InOtherFile { field: at, file } => with(&[("field", &field(at)), ("file", file)]),
     }
 }

@@ -1,26 +1,35 @@
 //! The data bench: look at questions, positives and hard negatives, and correct them.
 
 mod bad_lines;
+mod cheat_sheet;
 mod draft;
 mod fault_texts;
+mod findings;
+mod history_view;
 mod lines;
 mod row_editor;
 mod rows;
+mod score_bar;
+mod split_form;
 mod state;
 mod tools;
+pub mod view;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eframe::egui;
+use eframe::egui::{self, Key};
 
 pub use draft::Field;
+pub use split_form::SplitForm;
 pub use state::{Selected, State};
+
+use view::{Column, Filter, Sort};
 
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
 use crate::app::widgets::empty;
-use crate::dataset::Side;
+use crate::dataset::{FaultKind, LineId, Problem, Side, Verdict};
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +40,30 @@ pub enum Action {
     SaveAs,
     Undo,
     Redo,
-    Filter(String),
+    /// To the state after so many steps.
+    GoTo(usize),
+    Filter(Filter),
+    Sort(Sort),
+    ShowColumn(Column, bool),
+    /// Puts a row among the marked ones, or takes it from them.
+    Mark(LineId),
+    /// Marks all rows from the chosen one to this.
+    MarkTo(LineId),
+    MarkShown,
+    UnmarkAll,
+    /// The rows with the highest margin come first.
+    WorstFirst,
+    Fix(Problem),
+    FixAll(FaultKind),
+    Judge(Verdict),
+    ShowKeys,
+    HideKeys,
+    /// Writes the rows that are shown to a file of their own.
+    ExportShown,
+    BeginSplit,
+    ChangeSplit(SplitForm),
+    EndSplit,
+    Split,
     Select(Selected),
     /// From the keyboard: the row is brought into view.
     SelectAndShow(Selected),
@@ -44,11 +76,13 @@ pub enum Action {
     BeginRow,
     TypeNewRow(String, String),
     PutNewRow,
-    RemoveLine,
+    RemoveLines,
     BeginPassage(Side),
     RemovePassage(Side, usize),
     /// From this side to the other.
     MovePassage(Side, usize),
+    /// To another place on its side.
+    Reorder(Side, usize, usize),
     RepairLine,
 }
 
@@ -65,7 +99,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
     );
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
         tools::show(ui, state, texts, recent, &mut actions);
-        if !state.lines().bad.is_empty() {
+        if !state.bad().is_empty() {
             egui::Panel::bottom("bad lines")
                 .frame(egui::Frame::new())
                 .resizable(true)
@@ -75,6 +109,14 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
                     bad_lines::list(ui, state, texts, &mut actions);
                 });
         }
+        let has_findings = state.survey().is_none_or(|survey| !survey.counts().is_empty()) || state.has_scores();
+        if state.is_open() && has_findings {
+            egui::Panel::left("findings")
+                .frame(egui::Frame::new().inner_margin(space::SMALL))
+                .resizable(true)
+                .default_size(size::FINDINGS)
+                .show(ui, |ui| findings::show(ui, state, texts, &mut actions));
+        }
         egui::CentralPanel::no_frame().show(ui, |ui| {
             if state.is_open() {
                 rows::show(ui, state, texts, &mut actions);
@@ -83,20 +125,73 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
             }
         });
     });
+    if state.shows_keys && cheat_sheet::show(ui.ctx(), texts) {
+        actions.push(Action::HideKeys);
+    }
+    if let Some(form) = &state.split {
+        split_form::show(ui.ctx(), texts, form, &mut actions);
+    }
+    keys(ui, state, &mut actions);
     actions
 }
 
 fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
-    match state.selected {
-        Some(Selected::NewRow) => row_editor::new_row(ui, state, texts, actions),
-        Some(Selected::Line(id)) => {
-            if let Some(row) = state.row(id) {
-                row_editor::show(ui, state, texts, row, actions);
-            } else if let Some(bad) = state.bad_line(id) {
-                bad_lines::editor(ui, state, texts, bad, actions);
-            }
+    match (state.selected, state.chosen()) {
+        (Some(Selected::NewRow), _) => row_editor::new_row(ui, state, texts, actions),
+        (Some(Selected::Line(_)), Some(chosen)) => match &chosen.row {
+            Some(row) => row_editor::show(ui, state, texts, chosen, row, actions),
+            None => bad_lines::editor(ui, state, texts, chosen, actions),
+        },
+        _ => empty(ui, texts.get("choose_a_row")),
+    }
+}
+
+/// The keys of the bench, where no field has the keyboard.
+fn keys(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    const DIGITS: [Key; 9] =
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+    if ui.ctx().egui_wants_keyboard_input() || state.shows_keys || state.split.is_some() {
+        return;
+    }
+    let (modifiers, events) = ui.input(|input| (input.modifiers, input.events.clone()));
+    if modifiers.command || modifiers.alt {
+        return;
+    }
+    let pressed = |key| ui.input(|input| input.key_pressed(key));
+    let row = state.chosen().and_then(|chosen| chosen.row.as_ref());
+    for (index, digit) in DIGITS.into_iter().enumerate() {
+        let from = if modifiers.shift { Side::Positive } else { Side::Negative };
+        if pressed(digit) && row.is_some_and(|row| index < row.passages(from).len()) {
+            actions.push(Action::MovePassage(from, index));
         }
-        None => empty(ui, texts.get("choose_a_row")),
+    }
+    for (key, action) in [
+        (Key::A, Action::Judge(Verdict::Accepted)),
+        (Key::R, Action::Judge(Verdict::Rejected)),
+        (Key::U, Action::Judge(Verdict::Unsure)),
+        (Key::N, Action::BeginRow),
+        (Key::Delete, Action::RemoveLines),
+        (Key::Escape, Action::UnmarkAll),
+    ] {
+        if pressed(key) && state.is_open() {
+            actions.push(action);
+        }
+    }
+    if pressed(Key::M)
+        && let Some(Selected::Line(id)) = state.selected
+    {
+        actions.push(Action::Mark(id));
+    }
+    if pressed(Key::F)
+        && let Some(problem) = state.chosen().and_then(|chosen| chosen.problems.iter().find(|one| state.can_fix(one)))
+    {
+        actions.push(Action::Fix(problem.clone()));
+    }
+    // Where `?` and `/` lie differs between keyboards, so it is the letter that counts.
+    if events.iter().any(|event| matches!(event, egui::Event::Text(text) if text == "?" || text == "？")) {
+        actions.push(Action::ShowKeys);
+    } else if events.iter().any(|event| matches!(event, egui::Event::Text(text) if text == "/")) {
+        ui.ctx().memory_mut(|memory| memory.request_focus(tools::filter_field()));
     }
 }
 

@@ -4,31 +4,79 @@ use eframe::egui::{self, Align, Id, Layout, RichText};
 
 use super::draft::Field;
 use super::fault_texts;
-use super::lines::RowLine;
-use super::{Action, State};
+use super::lines::Chosen;
+use super::rows::verdict_sign;
+use super::{Action, State, score_bar};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, small_button, space};
 use crate::app::widgets::{Severity, notice};
-use crate::dataset::{LineId, Side};
+use crate::dataset::{LineId, Problem, Row, Side, Verdict};
 
-pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, row: &RowLine, actions: &mut Vec<Action>) {
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, chosen: &Chosen, row: &Row, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        ui.label(RichText::new(texts.with("row_title", &[("line", &row.line)])).text_style(section()));
+        ui.label(RichText::new(texts.with("row_title", &[("line", &chosen.line)])).text_style(section()));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if ui.button(texts.get("row_delete")).clicked() {
-                actions.push(Action::RemoveLine);
+                actions.push(Action::RemoveLines);
             }
+            verdicts(ui, state, texts, row, actions);
         });
     });
-    egui::ScrollArea::vertical().id_salt(row.id).auto_shrink(false).show(ui, |ui| {
-        for warning in &row.warnings {
-            notice(ui, Severity::Warning, &fault_texts::problem(texts, warning));
+    egui::ScrollArea::vertical().id_salt(chosen.id).auto_shrink(false).show(ui, |ui| {
+        for problem in &chosen.problems {
+            notice(ui, Severity::Warning, &fault_texts::problem(texts, problem));
+            fix_button(ui, state, texts, problem, actions);
         }
-        ui.label(RichText::new(texts.get("query")).small().color(palette(ui).weak));
-        text_field(ui, state, row.id, Field::Query, &row.row.query, texts.get("query"), actions);
-        list(ui, state, texts, row, Side::Positive, actions);
-        list(ui, state, texts, row, Side::Negative, actions);
+        head(ui, texts, "query", chosen.before.as_ref().map(|before| before.query.as_str()), &row.query);
+        text_field(ui, state, chosen.id, Field::Query, &row.query, texts.get("query"), actions);
+        list(ui, state, texts, chosen, row, Side::Positive, actions);
+        list(ui, state, texts, chosen, row, Side::Negative, actions);
+        ui.add_space(space::MEDIUM);
+        let prompt = |row: &Row| row.prompt.clone().unwrap_or_default();
+        let before = chosen.before.as_ref().map(prompt);
+        head(ui, texts, "prompt", before.as_deref(), &prompt(row));
+        text_field(ui, state, chosen.id, Field::Prompt, &prompt(row), texts.get("prompt"), actions);
+        let note = state.review(&row.query).map_or("", |review| &review.note);
+        head(ui, texts, "note", None, note);
+        text_field(ui, state, chosen.id, Field::Note, note, texts.get("note"), actions);
     });
+}
+
+/// The name of a field, and what the file has in it where that is something else.
+fn head(ui: &mut egui::Ui, texts: Texts, key: &str, before: Option<&str>, now: &str) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(texts.get(key)).small().color(palette(ui).weak));
+        if let Some(before) = before.filter(|before| *before != now) {
+            changed(ui, texts, before);
+        }
+    });
+}
+
+/// A mark for what differs from the file; what the file has is shown under the pointer.
+fn changed(ui: &mut egui::Ui, texts: Texts, before: &str) {
+    let mark = ui.label(RichText::new(texts.get("changed")).small().color(palette(ui).accent));
+    mark.on_hover_text(texts.with("changed_before", &[("before", &before)]));
+}
+
+fn verdicts(ui: &mut egui::Ui, state: &State, texts: Texts, row: &Row, actions: &mut Vec<Action>) {
+    let now = state.review(&row.query).and_then(|review| review.verdict);
+    for verdict in Verdict::ALL.into_iter().rev() {
+        let (sign, key) = verdict_sign(Some(verdict));
+        let button = ui.selectable_label(now == Some(verdict), sign).on_hover_text(texts.get(key));
+        if button.accessible_name(texts.get(key)).clicked() {
+            actions.push(Action::Judge(verdict));
+        }
+    }
+}
+
+/// A button below a problem that can be put right.
+pub fn fix_button(ui: &mut egui::Ui, state: &State, texts: Texts, problem: &Problem, actions: &mut Vec<Action>) {
+    if state.can_edit() && state.can_fix(problem) {
+        let button = small_button(ui, texts.get("fix"));
+        if button.on_hover_text(texts.get("fix_help")).clicked() {
+            actions.push(Action::Fix(problem.clone()));
+        }
+    }
 }
 
 /// What a row needs before it can be put into the data.
@@ -52,12 +100,24 @@ pub fn new_row(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec
     }
 }
 
-fn list(ui: &mut egui::Ui, state: &State, texts: Texts, row: &RowLine, side: Side, actions: &mut Vec<Action>) {
-    let (title, name, add, go) = match side {
-        Side::Positive => ("positives", "positive", "positive_add", "move_to_negatives"),
-        Side::Negative => ("negatives", "negative", "negative_add", "move_to_positives"),
+fn list(
+    ui: &mut egui::Ui,
+    state: &State,
+    texts: Texts,
+    chosen: &Chosen,
+    row: &Row,
+    side: Side,
+    actions: &mut Vec<Action>,
+) {
+    let (title, name, add) = match side {
+        Side::Positive => ("positives", "positive", "positive_add"),
+        Side::Negative => ("negatives", "negative", "negative_add"),
     };
-    let passages = row.row.passages(side);
+    let (go, go_what) = match side {
+        Side::Positive => ("move_to_negatives", "move_to_negatives_what"),
+        Side::Negative => ("move_to_positives", "move_to_positives_what"),
+    };
+    let passages = row.passages(side);
     ui.add_space(space::MEDIUM);
     ui.horizontal(|ui| {
         ui.label(RichText::new(texts.with(title, &[("number", &passages.len())])).text_style(section()));
@@ -67,26 +127,47 @@ fn list(ui: &mut egui::Ui, state: &State, texts: Texts, row: &RowLine, side: Sid
             }
         });
     });
+    let taught = match side {
+        Side::Positive => row.pos_scores.as_deref(),
+        Side::Negative => row.neg_scores.as_deref(),
+    };
     for (index, passage) in passages.iter().enumerate() {
         let name = texts.with(name, &[("number", &(index + 1))]);
         ui.horizontal(|ui| {
             ui.label(RichText::new(&name).small().color(palette(ui).weak));
+            if chosen.before.as_ref().is_some_and(|before| !before.passages(side).contains(passage)) {
+                let before = chosen.before.as_ref().and_then(|before| before.passages(side).get(index));
+                changed(ui, texts, before.map_or(texts.get("changed_nothing"), String::as_str));
+            }
+            if let Some(score) = taught.and_then(|scores| scores.get(index)) {
+                let text = texts.with("teacher_score", &[("score", &format!("{score:.3}"))]);
+                ui.label(RichText::new(text).small().color(palette(ui).weak));
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let delete = small_button(ui, texts.get("delete"));
-                if delete.accessible_name(texts.with("delete_what", &[("what", &name)])).clicked() {
-                    actions.push(Action::RemovePassage(side, index));
+                let mut button = |key: &str, named: &str, action: Action| {
+                    let button = small_button(ui, texts.get(key));
+                    if button.accessible_name(texts.with(named, &[("what", &name)])).clicked() {
+                        actions.push(action);
+                    }
+                };
+                button("delete", "delete_what", Action::RemovePassage(side, index));
+                button(go, go_what, Action::MovePassage(side, index));
+                if index + 1 < passages.len() {
+                    button("down", "down_what", Action::Reorder(side, index, index + 1));
                 }
-                let moving = small_button(ui, texts.get(go));
-                if moving.accessible_name(format!("{}: {name}", texts.get(go))).clicked() {
-                    actions.push(Action::MovePassage(side, index));
+                if index > 0 {
+                    button("up", "up_what", Action::Reorder(side, index, index - 1));
                 }
             });
         });
-        text_field(ui, state, row.id, Field::Passage(side, index), passage, &name, actions);
+        text_field(ui, state, chosen.id, Field::Passage(side, index), passage, &name, actions);
+        if let Some(scores) = state.scores(chosen.id) {
+            score_bar::show(ui, texts, scores, side, index);
+        }
     }
     let new = Field::NewPassage(side);
     if state.draft.as_ref().is_some_and(|draft| draft.field == new) {
-        text_field(ui, state, row.id, new, "", texts.get(add), actions);
+        text_field(ui, state, chosen.id, new, "", texts.get(add), actions);
     }
 }
 
@@ -102,7 +183,7 @@ pub fn text_field(
 ) {
     let draft = state.draft.as_ref().filter(|draft| draft.field == field);
     let mut shown = draft.map_or_else(|| text.to_string(), |draft| draft.text.clone());
-    let rows = if field == Field::Query { 1 } else { 2 };
+    let rows = if matches!(field, Field::Query | Field::Prompt | Field::Note) { 1 } else { 2 };
     let edit = egui::TextEdit::multiline(&mut shown)
         .id(Id::unique((line, field)))
         .desired_width(f32::INFINITY)

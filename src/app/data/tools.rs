@@ -1,17 +1,24 @@
-//! The lines above the rows: file, undo, filter.
+//! The lines above the rows: file, undo, filters.
 
 use std::path::PathBuf;
 
-use eframe::egui::{self, Align, Layout, RichText};
+use eframe::egui::{self, Align, Id, Layout, RichText};
 
-use super::{Action, State};
+use super::rows::{optional_columns, verdict_sign};
+use super::view::{Finding, Reviewed};
+use super::{Action, State, history_view};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section};
+use crate::dataset::{Script, Verdict};
+
+/// The field that the `/` key goes to.
+pub fn filter_field() -> Id {
+    Id::unique("filter rows")
+}
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], actions: &mut Vec<Action>) {
     title(ui, state, texts);
     ui.horizontal(|ui| {
-        let lines = state.lines();
         let can_edit = state.can_edit();
         let mut button = |ui: &mut egui::Ui, key: &str, enabled: bool, help: &str, action: Action| {
             let response = ui.add_enabled(enabled, egui::Button::new(texts.get(key)));
@@ -23,22 +30,131 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
         button(ui, "save", can_edit && state.is_modified(), "save_help", Action::Save);
         button(ui, "save_as", can_edit, "save_as_help", Action::SaveAs);
         ui.separator();
-        button(ui, "undo", can_edit && (lines.can_undo || state.draft.is_some()), "undo_help", Action::Undo);
-        button(ui, "redo", can_edit && lines.can_redo, "redo_help", Action::Redo);
+        button(ui, "undo", can_edit && (state.can_undo() || state.draft.is_some()), "undo_help", Action::Undo);
+        button(ui, "redo", can_edit && state.can_redo(), "redo_help", Action::Redo);
+        ui.add_enabled_ui(can_edit, |ui| {
+            ui.menu_button(texts.get("history"), |ui| history_view::show(ui, state, texts, actions));
+        });
         ui.separator();
-        button(ui, "row_add", can_edit, "row_add_help", Action::BeginRow);
+        ui.add_enabled_ui(can_edit, |ui| {
+            ui.menu_button(texts.get("more"), |ui| more(ui, state, texts, actions));
+        });
         recent_files(ui, texts, recent, actions);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let mut filter = state.filter().to_string();
-            let field = egui::TextEdit::singleline(&mut filter)
-                .hint_text(texts.get("filter"))
-                .align(egui::Align2::LEFT_CENTER)
-                .desired_width(f32::INFINITY);
-            if ui.add(field).accessible_name(texts.get("filter")).changed() {
-                actions.push(Action::Filter(filter));
+    });
+    ui.horizontal(|ui| filters(ui, state, texts, actions));
+    if let Some(bad) = &state.bad_pattern {
+        ui.label(RichText::new(texts.with("filter_bad", &[("cause", &bad.0)])).small().color(palette(ui).error));
+    }
+}
+
+/// What is done with the whole file, or what it is shown with.
+fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    let mut entry = |ui: &mut egui::Ui, key: &str, action: Action| {
+        if ui.button(texts.get(key)).clicked() {
+            actions.push(action);
+            ui.close();
+        }
+    };
+    entry(ui, "row_add", Action::BeginRow);
+    entry(ui, "export_shown", Action::ExportShown);
+    entry(ui, "split", Action::BeginSplit);
+    entry(ui, "mark_shown", Action::MarkShown);
+    entry(ui, "keys", Action::ShowKeys);
+    ui.separator();
+    ui.label(RichText::new(texts.get("columns")).small().color(palette(ui).weak));
+    for (column, key) in optional_columns() {
+        let mut shown = !state.hidden.contains(&column);
+        if ui.checkbox(&mut shown, texts.get(key)).changed() {
+            actions.push(Action::ShowColumn(column, shown));
+        }
+    }
+}
+
+fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    let before = state.filter();
+    let mut filter = before.clone();
+    let finding = match filter.finding {
+        None => texts.get("filter_any_finding").to_string(),
+        Some(Finding::Any) => texts.get("filter_with_finding").to_string(),
+        Some(Finding::Suspected) => texts.get("finding_suspected").to_string(),
+        Some(Finding::Kind(kind)) => texts.get(super::findings::finding_key(kind)).to_string(),
+    };
+    combo(ui, "finding", texts.get("filter_finding"), finding, |ui| {
+        ui.selectable_value(&mut filter.finding, None, texts.get("filter_any_finding"));
+        ui.selectable_value(&mut filter.finding, Some(Finding::Any), texts.get("filter_with_finding"));
+        if state.has_scores() {
+            ui.selectable_value(&mut filter.finding, Some(Finding::Suspected), texts.get("finding_suspected"));
+        }
+        for (kind, _) in state.survey().map(|survey| survey.counts()).unwrap_or_default() {
+            if !kind.is_bad() {
+                let name = texts.get(super::findings::finding_key(kind));
+                ui.selectable_value(&mut filter.finding, Some(Finding::Kind(kind)), name);
+            }
+        }
+    });
+    let review = match filter.review {
+        None => texts.get("filter_any_review"),
+        Some(Reviewed::NotYet) => texts.get("filter_not_reviewed"),
+        Some(Reviewed::As(verdict)) => texts.get(verdict_sign(Some(verdict)).1),
+    };
+    combo(ui, "review", texts.get("filter_review"), review.into(), |ui| {
+        ui.selectable_value(&mut filter.review, None, texts.get("filter_any_review"));
+        ui.selectable_value(&mut filter.review, Some(Reviewed::NotYet), texts.get("filter_not_reviewed"));
+        for verdict in Verdict::ALL {
+            let name = texts.get(verdict_sign(Some(verdict)).1);
+            ui.selectable_value(&mut filter.review, Some(Reviewed::As(verdict)), name);
+        }
+    });
+    let script = filter.script.map_or("filter_any_script", script_key);
+    combo(ui, "script", texts.get("filter_script"), texts.get(script).into(), |ui| {
+        ui.selectable_value(&mut filter.script, None, texts.get("filter_any_script"));
+        for script in Script::ALL {
+            ui.selectable_value(&mut filter.script, Some(script), texts.get(script_key(script)));
+        }
+    });
+    let types = state.survey().map(|survey| survey.types()).unwrap_or_default();
+    if !types.is_empty() {
+        let shown = match filter.kind.as_deref() {
+            None => texts.get("filter_any_type"),
+            Some("") => texts.get("filter_no_type"),
+            Some(kind) => kind,
+        };
+        combo(ui, "type", texts.get("filter_type"), shown.to_owned(), |ui| {
+            ui.selectable_value(&mut filter.kind, None, texts.get("filter_any_type"));
+            ui.selectable_value(&mut filter.kind, Some(String::new()), texts.get("filter_no_type"));
+            for kind in types {
+                ui.selectable_value(&mut filter.kind, Some(kind.clone()), kind);
             }
         });
+    }
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let regex = ui.toggle_value(&mut filter.is_regex, ".*");
+        regex.on_hover_text(texts.get("filter_regex")).accessible_name(texts.get("filter_regex"));
+        let field = egui::TextEdit::singleline(&mut filter.text)
+            .id(filter_field())
+            .hint_text(texts.get("filter"))
+            .align(egui::Align2::LEFT_CENTER)
+            .desired_width(f32::INFINITY);
+        ui.add(field).accessible_name(texts.get("filter"));
     });
+    if filter != *before {
+        actions.push(Action::Filter(filter));
+    }
+}
+
+fn combo(ui: &mut egui::Ui, salt: &str, name: &str, shown: String, inside: impl FnOnce(&mut egui::Ui)) {
+    let combo = egui::ComboBox::from_id_salt(salt).selected_text(&shown);
+    let response = combo.show_ui(ui, inside).response;
+    response.on_hover_text(name).accessible_name(format!("{name}: {shown}"));
+}
+
+fn script_key(script: Script) -> &'static str {
+    match script {
+        Script::Chinese => "script_chinese",
+        Script::Latin => "script_latin",
+        Script::Mixed => "script_mixed",
+        Script::Other => "script_other",
+    }
 }
 
 fn title(ui: &mut egui::Ui, state: &State, texts: Texts) {
@@ -54,9 +170,12 @@ fn title(ui: &mut egui::Ui, state: &State, texts: Texts) {
         } else if state.is_modified() {
             ui.label(RichText::new(format!("● {}", texts.get("unsaved"))).small().color(colours.accent));
         }
-        let rows = state.lines().rows.len();
-        let shown = texts.with("rows_shown", &[("shown", &state.visible().len()), ("rows", &rows)]);
+        let shown = texts.with("rows_shown", &[("shown", &state.visible().len()), ("rows", &state.rows())]);
         ui.label(RichText::new(shown).small().color(colours.weak));
+        if !state.marked.is_empty() {
+            let marked = texts.with("rows_marked", &[("number", &state.marked.len())]);
+            ui.label(RichText::new(marked).small().color(colours.accent));
+        }
     });
 }
 

@@ -139,6 +139,6 @@ fn read(corpus: &std::path::Path, questions: Option<&std::path::Path>) -> Result
         return Ok(Material { corpus, questions: None, left_out: 0 });
     };
     let rows = Dataset::open(questions)?;
-    let (questions, left_out) = Question::of_rows(rows.rows().map(|(_, row)| &**row), &corpus);
+    let (questions, left_out) = Question::of_rows(rows.rows().iter().map(|(_, row)| &**row), &corpus);
     Ok(Material { corpus, questions: Some(Arc::new(questions)), left_out })
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::data_files::{self, LeftBehind, Opened, Saved};
 use super::{Pending, Window};
 use crate::app::background::Background;
-use crate::app::data::Action;
+use crate::app::data::view::{Column, Sort};
+use crate::app::data::{Action, SplitForm};
 use crate::app::files::Purpose;
 use crate::app::shell::{Answer, Question};
 use crate::app::widgets::Severity;
@@ -18,7 +19,7 @@ impl Window {
             let committed = self.data.commit();
             self.tell_error(committed);
         }
-        let result = match action {
+        let result = match action.clone() {
             Action::Open => {
                 let near = self.data.path().map(PathBuf::from);
                 self.ask_for_files(Purpose::OpenData, near);
@@ -73,7 +74,71 @@ impl Window {
                 Ok(())
             }
             Action::PutNewRow => self.data.add_row(),
-            Action::RemoveLine => self.data.remove_line(),
+            Action::RemoveLines => self.data.remove_lines(),
+            Action::Reorder(side, from, to) => self.data.reorder(side, from, to),
+            Action::Fix(problem) => self.data.fix(&problem),
+            Action::FixAll(kind) => self.data.fix_all(kind).map(|count| {
+                self.messages.say(Severity::Information, self.texts.with("fixed", &[("number", &count)]));
+            }),
+            Action::GoTo(steps) => self.data.go_to(steps),
+            Action::Sort(sort) => {
+                self.data.set_sort(sort);
+                Ok(())
+            }
+            Action::WorstFirst => {
+                self.data.set_sort(Sort { by: Column::Margin, descending: true });
+                Ok(())
+            }
+            Action::ShowColumn(column, shown) => {
+                self.data.hidden.retain(|hidden| *hidden != column);
+                self.data.hidden.extend((!shown).then_some(column));
+                Ok(())
+            }
+            Action::Mark(line) => {
+                self.data.mark(line);
+                Ok(())
+            }
+            Action::MarkTo(line) => {
+                self.data.mark_to(line);
+                Ok(())
+            }
+            Action::MarkShown => {
+                self.data.mark_shown();
+                Ok(())
+            }
+            Action::UnmarkAll => {
+                self.data.marked.clear();
+                Ok(())
+            }
+            Action::Judge(verdict) => {
+                self.data.judge(verdict);
+                Ok(())
+            }
+            Action::ShowKeys | Action::HideKeys => {
+                self.data.shows_keys = action == Action::ShowKeys;
+                Ok(())
+            }
+            Action::ExportShown => {
+                let near = self.data.path().map(|path| path.with_extension("part.jsonl"));
+                self.ask_for_files(Purpose::ExportShown, near);
+                Ok(())
+            }
+            Action::BeginSplit => {
+                self.data.split = Some(SplitForm::default());
+                Ok(())
+            }
+            Action::ChangeSplit(form) => {
+                self.data.split = Some(form);
+                Ok(())
+            }
+            Action::EndSplit => {
+                self.data.split = None;
+                Ok(())
+            }
+            Action::Split => {
+                self.split_data();
+                Ok(())
+            }
             Action::RemovePassage(side, index) => self.data.remove_passage(side, index),
             Action::MovePassage(side, index) => self.data.move_passage(side, index),
             Action::RepairLine => self.data.repair_line(),
@@ -121,11 +186,12 @@ impl Window {
         };
         self.data.is_opening = false;
         match done {
-            Ok(Ok(Opened::Open { dataset, warning })) => {
+            Ok(Ok(Opened::Open { dataset, survey, reviews, warning })) => {
                 let closed = self.data.close();
                 self.tell_error(closed);
                 self.remember_data(dataset.path().map(PathBuf::from).unwrap_or(path));
-                self.data.open(*dataset);
+                self.data.open(*dataset, survey, reviews);
+                self.checked = None;
                 if let Some(warning) = warning {
                     self.messages.say(Severity::Warning, warning);
                 }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{Dataset, DatasetError, discard_journal, pending_journal};
+use crate::dataset::{
+    Dataset, DatasetError, Expectations, Lines, Reviews, SplitOptions, Survey, discard_journal, export,
+    pending_journal, split,
+};
 
 /// What is done with edits that a crash left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +19,9 @@ pub enum LeftBehind {
 pub enum Opened {
     Open {
         dataset: Box<Dataset>,
+        /// None if looking at every line would keep the user waiting.
+        survey: Option<Survey>,
+        reviews: Reviews,
         /// What should be known of it: lost steps, no journal.
         warning: Option<String>,
     },
@@ -43,18 +49,45 @@ pub fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Ope
                     line: recovered.edits + 2,
                     reason: format!("{} lines cannot be read", recovered.lost),
                 });
-                return Ok(Opened::Open {
-                    dataset: Box::new(recovered.dataset),
-                    warning: warning.map(|warning| warning.to_string()),
-                });
+                return Ok(opened(recovered.dataset, warning));
             }
         }
     }
     match Dataset::open(&path)?.with_journal(new_journal(&path, journals)) {
-        Ok(dataset) => Ok(Opened::Open { dataset: Box::new(dataset), warning: None }),
+        Ok(dataset) => Ok(opened(dataset, None)),
         // Better without a journal than not at all.
-        Err(error) => Ok(Opened::Open { dataset: Box::new(Dataset::open(&path)?), warning: Some(error.to_string()) }),
+        Err(error) => Ok(opened(Dataset::open(&path)?, Some(error))),
     }
+}
+
+/// Bytes of a file whose lines are looked at before it is shown.
+const SOON: usize = 16 << 20;
+
+fn opened(dataset: Dataset, warning: Option<DatasetError>) -> Opened {
+    let lines = dataset.lines();
+    let survey = (lines.size() <= SOON).then(|| Survey::of(lines, Expectations::default()));
+    let reviews = dataset.path().map(|path| Reviews::read(&Reviews::path_for(path)));
+    let (reviews, broken) = match reviews {
+        Some(Err(error)) => (Reviews::default(), Some(error)),
+        Some(Ok(reviews)) => (reviews, None),
+        None => (Reviews::default(), None),
+    };
+    let warning = warning.or(broken).map(|warning| warning.to_string());
+    Opened::Open { dataset: Box::new(dataset), survey, reviews, warning }
+}
+
+/// Parts the rows into two files beside the data file, which stays as it is: `….train.jsonl`, `….eval.jsonl`.
+pub fn split_file(lines: &Lines, options: &SplitOptions, path: &Path) -> Result<[(PathBuf, usize); 2], DatasetError> {
+    let parts = split(lines, options)?;
+    let [train, eval] = ["train", "eval"].map(|side| path.with_extension(format!("{side}.jsonl")));
+    for path in [&train, &eval] {
+        if path.exists() {
+            return Err(DatasetError::Exists { path: path.clone() });
+        }
+    }
+    export(lines, &parts.train, &train)?;
+    export(lines, &parts.eval, &eval)?;
+    Ok([(train, parts.train.len()), (eval, parts.eval.len())])
 }
 
 /// Saves to the file's own path, or to another.
@@ -95,10 +128,10 @@ mod tests {
     const FILE: &str = "{\"query\": \"a\", \"pos\": [\"b\"]}\n";
 
     fn edited(path: &Path, journals: &Path) -> Dataset {
-        let Opened::Open { mut dataset, warning: None } = open(path, journals, LeftBehind::Ask).unwrap() else {
+        let Opened::Open { mut dataset, warning: None, .. } = open(path, journals, LeftBehind::Ask).unwrap() else {
             panic!("not opened")
         };
-        let line = dataset.lines()[0].id();
+        let line = dataset.lines().id(0).unwrap();
         dataset.apply(Edit::SetQuery { line, query: "edited".into() }).unwrap();
         *dataset
     }
@@ -113,12 +146,12 @@ mod tests {
         let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Recover).unwrap() else {
             panic!("not opened")
         };
-        assert_eq!(dataset.rows().next().unwrap().1.query, "edited");
+        assert_eq!(dataset.rows()[0].1.query, "edited");
         drop(dataset);
         let Opened::Open { dataset, .. } = open(&path, folder.path(), LeftBehind::Discard).unwrap() else {
             panic!("not opened")
         };
-        assert_eq!(dataset.rows().next().unwrap().1.query, "a");
+        assert_eq!(dataset.rows()[0].1.query, "a");
         drop(dataset);
         assert!(matches!(open(&path, folder.path(), LeftBehind::Ask).unwrap(), Opened::Open { .. }));
     }
@@ -132,7 +165,7 @@ mod tests {
         std::fs::create_dir(&journals).unwrap();
         let Saved { mut dataset, result } = save(edited(&old, &journals), Some(new.clone()), false);
         result.unwrap();
-        let line = dataset.lines()[0].id();
+        let line = dataset.lines().id(0).unwrap();
         dataset.apply(Edit::SetQuery { line, query: "again".into() }).unwrap();
         drop(dataset);
         assert!(matches!(open(&old, &journals, LeftBehind::Ask).unwrap(), Opened::Open { .. }));

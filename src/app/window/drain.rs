@@ -18,6 +18,7 @@ impl Window {
         self.drain_dialog();
         self.drain_opening();
         self.drain_saving();
+        self.drain_data_work();
         self.drain_preparing();
         self.drain_training();
         self.drain_listing();
@@ -47,6 +48,7 @@ impl Window {
         match purpose {
             Purpose::OpenData => self.apply_data(data::Action::OpenPath(path)),
             Purpose::SaveDataAs => self.save_data(Some(path), false, None),
+            Purpose::ExportShown => self.export_shown(path),
             Purpose::TrainModel => {
                 self.train.form.config.model_name_or_path = path.clone();
                 self.settings.model = Some(path);

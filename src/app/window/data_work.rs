@@ -1,0 +1,176 @@
+//! Work on the open file away from the window's thread: checking its lines, finding the rows that a filter lets
+//! through, keeping reviews, writing parts of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Window;
+use super::data_files;
+use crate::app::background::Background;
+use crate::app::data::view::{self, BadPattern};
+use crate::app::widgets::Severity;
+use crate::dataset::{
+    CountTokens, Dataset, DatasetError, Expectations, Lengths, Lines, OtherFile, Reviews, Survey, export,
+};
+use crate::model::ModelFolder;
+
+/// What rows are checked against.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    negatives: usize,
+    query_max_len: usize,
+    passage_max_len: usize,
+    model: PathBuf,
+    /// The file that must share nothing with this one.
+    apart: Option<PathBuf>,
+}
+
+/// Work under way for the data bench.
+#[derive(Default)]
+pub struct DataWork {
+    survey: Option<Background<Survey>>,
+    search: Option<Background<Result<Vec<usize>, BadPattern>>>,
+    reviews: Option<Background<Result<(), DatasetError>>>,
+    /// A file that is being written, and what to say once it is.
+    writing: Option<Background<Result<Written, DatasetError>>>,
+}
+
+/// Files that were written, with the rows of each.
+pub type Written = Vec<(PathBuf, usize)>;
+
+impl Window {
+    pub(super) fn drain_data_work(&mut self) {
+        self.drain_survey();
+        self.drain_search();
+        self.drain_reviews();
+        self.drain_writing();
+    }
+
+    fn check(&self) -> Check {
+        let config = &self.train.form.config;
+        let open = self.data.path();
+        Check {
+            negatives: config.train_group_size.saturating_sub(1),
+            query_max_len: config.query_max_len,
+            passage_max_len: config.passage_max_len,
+            model: config.model_name_or_path.clone(),
+            apart: self.compare.questions_path.clone().filter(|path| Some(path.as_path()) != open),
+        }
+    }
+
+    /// Checks the file again where it is checked against something else now.
+    fn drain_survey(&mut self) {
+        if let Some(done) = self.data_work.survey.as_ref().and_then(Background::poll) {
+            self.data_work.survey = None;
+            match done {
+                Ok(survey) => self.data.take_survey(survey),
+                Err(_) => self.messages.error(self.texts.get("broke_off")),
+            }
+        }
+        let check = self.check();
+        if self.data_work.survey.is_none() && self.data.can_edit() && self.checked.as_ref() != Some(&check) {
+            self.checked = Some(check.clone());
+            self.data.begin_survey();
+            let lines = self.data.lines();
+            self.data_work.survey = Some(Background::start(&self.context, move || survey(&lines, check)));
+        }
+    }
+
+    fn drain_search(&mut self) {
+        if let Some(done) = self.data_work.search.as_ref().and_then(Background::poll) {
+            self.data_work.search = None;
+            match done {
+                Ok(found) => self.data.take_visible(found),
+                Err(_) => self.messages.error(self.texts.get("broke_off")),
+            }
+        }
+        if self.data.wants_search && self.data_work.search.is_none() {
+            self.data.wants_search = false;
+            if let Some(material) = self.data.material() {
+                let (filter, sort) = (self.data.filter().clone(), self.data.sort());
+                let search = Background::start(&self.context, move || view::visible(&material, &filter, sort));
+                self.data_work.search = Some(search);
+            }
+        }
+    }
+
+    fn drain_reviews(&mut self) {
+        if let Some(done) = self.data_work.reviews.as_ref().and_then(Background::poll) {
+            self.data_work.reviews = None;
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.messages.error(error.to_string()),
+                Err(_) => self.messages.error(self.texts.get("broke_off")),
+            }
+        }
+        if self.data.reviews_changed
+            && self.data_work.reviews.is_none()
+            && let Some(path) = self.data.path().map(Reviews::path_for)
+        {
+            self.data.reviews_changed = false;
+            let reviews = self.data.reviews().clone();
+            self.data_work.reviews = Some(Background::start(&self.context, move || reviews.save(&path)));
+        }
+    }
+
+    /// Writes the rows that the table shows.
+    pub(super) fn export_shown(&mut self, path: PathBuf) {
+        let (lines, places) = (self.data.lines(), self.data.visible().to_vec());
+        self.write_file(move || {
+            export(&lines, &places, &path)?;
+            Ok(vec![(path, places.len())])
+        });
+    }
+
+    pub(super) fn split_data(&mut self) {
+        let (Some(form), Some(path)) = (self.data.split.take(), self.data.path().map(PathBuf::from)) else {
+            return;
+        };
+        let lines = self.data.lines();
+        self.write_file(move || Ok(data_files::split_file(&lines, &form.options, &path)?.into()));
+    }
+
+    fn write_file(&mut self, work: impl FnOnce() -> Result<Written, DatasetError> + Send + 'static) {
+        if self.data_work.writing.is_none() {
+            self.data_work.writing = Some(Background::start(&self.context, work));
+        }
+    }
+
+    fn drain_writing(&mut self) {
+        let Some(done) = self.data_work.writing.as_ref().and_then(Background::poll) else {
+            return;
+        };
+        self.data_work.writing = None;
+        match done {
+            Ok(Ok(written)) => {
+                for (path, rows) in written {
+                    let text = self.texts.with("written", &[("file", &path.display()), ("rows", &rows)]);
+                    self.messages.say(Severity::Information, text);
+                }
+            }
+            Ok(Err(error)) => self.messages.error(error.to_string()),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
+        }
+    }
+}
+
+fn survey(lines: &Lines, check: Check) -> Survey {
+    let count = counter(&check.model);
+    let lengths = count.map(|count| Lengths { query: check.query_max_len, passage: check.passage_max_len, count });
+    let apart = check.apart.and_then(|path| other_file(&path));
+    let expectations = Expectations { negatives: Some(check.negatives), lengths, apart: apart.into_iter().collect() };
+    Survey::of(lines, expectations)
+}
+
+/// Counts tokens as the chosen model does; none if there is no such model, which the training bench says.
+fn counter(model: &Path) -> Option<CountTokens> {
+    let folder = ModelFolder::open(model).inspect_err(|error| log::info!("no lengths are checked: {error}")).ok()?;
+    let tokenizer = folder.tokenizer().clone();
+    Some(Arc::new(move |text| tokenizer.ids(text, None).map_or(0, |ids| ids.len())))
+}
+
+fn other_file(path: &Path) -> Option<OtherFile> {
+    let dataset = Dataset::open(path).inspect_err(|error| log::info!("nothing is compared with: {error}")).ok()?;
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    Some(OtherFile::new(name, dataset.lines()))
+}
