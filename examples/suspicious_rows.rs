@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use weldbench::compute::{DeviceChoice, choose};
 use weldbench::dataset::Dataset;
@@ -28,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let scorer = if ModelFolder::open(&model)?.is_reranker() { Scorer::RERANKER } else { Scorer::Embedding(method) };
     let data = Dataset::open("sample_data/train.jsonl")?;
-    let rows: Vec<_> = data.rows().map(|(number, row)| (data.lines()[number - 1].id(), Arc::clone(row))).collect();
+    let rows = data.rows().into_iter();
+    let rows: Vec<_> = rows.filter_map(|(number, row)| Some((data.lines().id(number - 1)?, row))).collect();
     let planted: HashSet<String> = fs::read_to_string("sample_data/false_negatives.jsonl")?
         .lines()
         .map(|line| Ok(serde_json::from_str::<serde_json::Value>(line)?["query"].as_str().unwrap_or_default().into()))

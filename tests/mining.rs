@@ -39,7 +39,8 @@ fn negatives_come_from_the_pool_and_all_else_stays() {
     first["topic"] = json!("预热");
     first["pos_scores"] = json!([1.0]);
     first["neg_scores"] = json!([0.5, 0.25]);
-    lines[0] = first.to_string();
+    const BIG: &str = "123456789012345678901234567890";
+    lines[0] = first.to_string().replacen('{', &format!("{{\"big\" : {BIG}, "), 1);
     lines.insert(1, "{\"query\": \"broken\", ".into());
     lines.insert(2, String::new());
     fs::write(&input, format!("{}\n", lines.join("\n"))).unwrap();
@@ -72,6 +73,10 @@ fn negatives_come_from_the_pool_and_all_else_stays() {
     let written: Vec<String> = fs::read_to_string(&output).unwrap().lines().map(str::to_owned).collect();
     assert_eq!(written.len(), lines.len());
     assert_eq!((&written[1], &written[2]), (&lines[1], &lines[2]), "lines that are no rows have changed");
+    assert!(
+        written[0].starts_with(&format!("{{\"big\" : {BIG}, ")),
+        "a field that has nothing to do with it has changed"
+    );
     for (before, after) in lines.iter().zip(&written).filter(|(before, _)| before.ends_with('}')) {
         let (before, after): (Value, Value) =
             (serde_json::from_str(before).unwrap(), serde_json::from_str(after).unwrap());

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use super::models::MethodOptions;
 use super::rows_file::RowsFile;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
+use crate::dataset::{Edit, StepName};
 use crate::jobs::Jobs;
 use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
 use crate::retrieval::{Anchor, CandidateSummary, Keep, MiningOptions};
@@ -96,7 +96,7 @@ impl Mine {
         if self.gpu.is_some() {
             eprintln!("note: --use_gpu_for_searching changes nothing: an exact search on the processor takes seconds");
         }
-        let mut file = RowsFile::open(&self.input, &self.output, self.overwrite)?;
+        let file = RowsFile::open(&self.input, &self.output, self.overwrite)?;
         let rows = file.rows();
         let pool = match &self.candidate_pool {
             Some(path) => Pool::Corpus(Arc::new(read_corpus(path)?)),
@@ -113,21 +113,18 @@ impl Mine {
         };
         let jobs = Jobs::new(|| ());
         let job = mining::start(&jobs, request);
-        let (mut proposals, mut summary) = (HashMap::new(), CandidateSummary::default());
+        let (mut proposals, mut summary) = (Vec::new(), CandidateSummary::default());
         follow(&job, |event, _| match event {
-            MiningEvent::Proposed(proposal) => {
-                proposals.insert(proposal.line, proposal);
-            }
+            MiningEvent::Proposed(proposal) => proposals.push(proposal),
             MiningEvent::Summary(all) => summary = all,
         })?;
-        let mut filled = 0;
-        for (line, proposal) in &proposals {
-            let negatives: Vec<&str> = proposal.negatives.iter().map(|negative| &*negative.text).collect();
-            file.set_negatives(*line, &negatives)?;
-            filled += proposal.filled;
-        }
-        file.write()?;
-        let negatives: usize = proposals.values().map(|proposal| proposal.negatives.len()).sum();
+        let edits = proposals.iter().map(|proposal| Edit::SetNegatives {
+            line: proposal.line,
+            negatives: proposal.negatives.iter().map(|negative| negative.text.to_string()).collect(),
+        });
+        file.write(StepName::Mine, edits)?;
+        let filled: usize = proposals.iter().map(|proposal| proposal.filled).sum();
+        let negatives: usize = proposals.iter().map(|proposal| proposal.negatives.len()).sum();
         eprintln!(
             "{} rows have {negatives} negatives, {filled} of them drawn at random for {} rows with too few candidates; \
              {} passages were left out for scoring too near a positive; in:",

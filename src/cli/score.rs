@@ -7,6 +7,7 @@ use super::models::MethodOptions;
 use super::rows_file::RowsFile;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
+use crate::dataset::{Edit, Side, StepName};
 use crate::jobs::scoring::{self, Scorer, ScoringRequest};
 use crate::jobs::{Failure, Jobs};
 use crate::model::ModelFolder;
@@ -62,7 +63,7 @@ impl Score {
         } else {
             Scorer::Embedding(method)
         };
-        let mut file = RowsFile::open(&self.input, &self.output, self.overwrite)?;
+        let file = RowsFile::open(&self.input, &self.output, self.overwrite)?;
         let request = ScoringRequest {
             device: choose(self.device)?,
             model: self.model,
@@ -82,9 +83,16 @@ impl Score {
                 )
                 .into());
             }
-            file.set_scores(row.line, &row.positives, &row.negatives)?;
         }
-        file.write()?;
+        let edits = scores.iter().flat_map(|row| {
+            let side = |side, scores: &[f32]| {
+                let scores = scores.iter().map(|score| in_few_digits(*score)).collect();
+                Edit::SetScores { line: row.line, side, scores: Some(scores) }
+            };
+            let negatives = (!row.negatives.is_empty()).then(|| side(Side::Negative, &row.negatives));
+            [Some(side(Side::Positive, &row.positives)), negatives].into_iter().flatten()
+        });
+        file.write(StepName::Score, edits)?;
         let order = most_suspicious(scores.iter().map(|row| (&row.positives[..], &row.negatives[..])));
         let suspicious = order.iter().filter(|(_, suspicion)| *suspicion >= 0.0).count();
         eprintln!(
@@ -94,6 +102,11 @@ impl Score {
         out::line(self.output.display());
         Ok(())
     }
+}
+
+/// The number with the fewest digits that is this one in 32 bits.
+fn in_few_digits(score: f32) -> f64 {
+    score.to_string().parse().unwrap_or(f64::from(score))
 }
 
 /// `True` or `False`, as Python writes them, or in small letters.

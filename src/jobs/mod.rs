@@ -49,5 +49,5 @@ pub use room::Room;
 #[cfg(test)]
 fn rows_of(path: &str) -> Vec<(crate::dataset::LineId, std::sync::Arc<crate::dataset::Row>)> {
     let data = crate::dataset::Dataset::open(path).unwrap();
-    data.rows().map(|(number, row)| (data.lines()[number - 1].id(), std::sync::Arc::clone(row))).collect()
+    data.rows().into_iter().map(|(number, row)| (data.lines().id(number - 1).unwrap(), row)).collect()
 }
