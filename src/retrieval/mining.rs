@@ -15,7 +15,6 @@ use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 
 use super::index::Hit;
-use crate::dataset::Row;
 
 /// Which of the passages found may be negatives, judged by the score of the row's positive.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -195,16 +194,6 @@ pub fn mine(
     let drawn = sample(&mut random, corpus.len(), corpus.len()).into_iter();
     let fitting = drawn.filter(|&passage| row.may_be_negative(corpus[passage]) && taken.insert(corpus[passage]));
     Mined { found: kept.clone(), filled: fitting.take(missing).collect() }
-}
-
-/// The row with these negatives instead of its own, without teacher scores: those belonged to the old ones.
-pub fn with_negatives(row: &Row, negatives: Vec<String>) -> Row {
-    let mut row = row.clone();
-    row.neg = negatives;
-    row.pos_scores = None;
-    row.neg_scores = None;
-    row.neg_ids = None;
-    row
 }
 
 /// A score that is not a number stays only where every score does.
@@ -559,20 +548,5 @@ mod tests {
         for (passage, times) in drawn.into_iter().enumerate() {
             assert!(if (5..15).contains(&passage) { (498..702).contains(&times) } else { times == 0 }, "{drawn:?}");
         }
-    }
-
-    #[test]
-    fn scores_of_the_old_negatives_go_with_them() {
-        let row = Row {
-            pos: vec!["p".into()],
-            neg: vec!["old".into()],
-            pos_scores: Some(vec![1.0]),
-            neg_scores: Some(vec![0.5]),
-            neg_ids: Some(vec![Some("old".into())]),
-            ..Row::default()
-        };
-        let mined = with_negatives(&row, vec!["a".into(), "b".into()]);
-        assert_eq!((mined.pos, mined.neg), (vec!["p".to_string()], vec!["a".to_string(), "b".to_string()]));
-        assert_eq!((mined.pos_scores, mined.neg_scores, mined.neg_ids), (None, None, None));
     }
 }

@@ -26,7 +26,6 @@ pub use index::{Hit, Index, SearchError};
 pub use metrics::{Judged, Metrics, evaluate};
 pub use mining::{
     Anchor, Candidate, CandidateSummary, Candidates, Keep, Mined, MiningOptions, MiningRow, candidates, distinct, mine,
-    with_negatives,
 };
 pub use scores::{Method, Weights, colbert_score, dense_score, lexical_score};
 pub use suspicion::{most_suspicious, suspicion};
