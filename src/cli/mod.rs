@@ -11,6 +11,7 @@ mod devices;
 mod encode;
 mod eval;
 mod follow;
+mod import;
 mod interrupt;
 mod models;
 mod out;
@@ -50,6 +51,7 @@ pub enum Command {
     Encode(encode::Encode),
     ScorePairs(score_pairs::ScorePairs),
     Demo(demo::Demo),
+    Import(import::Import),
 }
 
 /// Why a command did not end well.
@@ -115,6 +117,7 @@ impl Command {
             Self::Encode(command) => command.run(),
             Self::ScorePairs(command) => command.run(),
             Self::Demo(command) => command.run(),
+            Self::Import(command) => command.run(),
         }
     }
 }

@@ -36,8 +36,10 @@
 
 mod corpus;
 mod edit;
+pub mod encoding;
 mod error;
 mod history;
+pub mod import;
 mod journal;
 mod json;
 mod line;
