@@ -196,7 +196,7 @@ fn looks_like_gbk(bytes: &[u8]) -> bool {
         }
         bad += chunk.invalid().len();
     }
-    common * 2 >= pairs && bad * 4 > twos && bad >= threes
+    common * 2 >= pairs && bad * 8 > twos && bad >= threes
 }
 
 #[cfg(test)]
@@ -311,7 +311,7 @@ mod tests {
 
         #[test]
         fn lines_of_common_text_are_recognised(
-            lines in prop::collection::vec("[焊接缺陷气孔夹渣裂纹电弧母材一的是在不了有，。？]{4,30}[a-z0-9 ]{0,8}", 1..8)
+            lines in prop::collection::vec("[焊接缺陷气孔夹渣裂纹电弧母材一的是在不了有，。？]{8,30}[a-z0-9 ]{0,8}", 1..8)
         ) {
             let text = lines.join("\r\n") + "\r\n";
             for encoding in [Encoding::Utf8, Encoding::Utf16Le, Encoding::Utf16Be, Encoding::Gb18030] {
