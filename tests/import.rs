@@ -96,6 +96,22 @@ fn a_sheet_of_a_workbook_becomes_rows_and_a_corpus() {
 }
 
 #[test]
+fn workbooks_that_other_programs_wrote_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = "{\"query\": \"什么是气孔？\", \"pos\": [\"焊缝中的孔洞\"], \"neg\": [\"夹渣\"], \"编号\": \"1\", \"来源\": \"2025-10-13\"}\n\
+                 {\"query\": \"钨极氩弧焊\", \"pos\": [\"TIG焊\", \"一种气体保护焊\"], \"编号\": \"3\", \"来源\": \"TRUE\"}\n";
+    let merged = "{\"query\": \"焊接裂纹有哪些？\", \"pos\": [\"热裂纹\"], \"编号\": \"4\"}\n\
+                  {\"query\": \"焊接裂纹有哪些？\", \"pos\": [\"冷裂纹\"]}\n";
+    for (name, expected) in [("questions.xls", first.to_owned()), ("questions.xlsx", format!("{first}{merged}"))] {
+        let file = Path::new("tests/fixtures/tables").join(name);
+        let output = folder.path().join(name).with_extension("jsonl");
+        let (told, _) = import(0, &file, &output, &["--split", "\\n", "--keep-other", "--overwrite"]);
+        assert!(told.contains(&format!("{name}:3: skipped: there is no positive")), "{told}");
+        assert_eq!(fs::read_to_string(&output).unwrap(), expected, "{name}");
+    }
+}
+
+#[test]
 fn what_cannot_be_imported_is_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let (good, output) = table(folder.path(), "good.csv", "问题,答案\nq,a\n", Encoding::Utf8);
