@@ -11,6 +11,7 @@ mod devices;
 mod encode;
 mod eval;
 mod follow;
+mod import;
 mod interrupt;
 mod mine;
 mod models;
@@ -55,6 +56,7 @@ pub enum Command {
     Score(score::Score),
     ScorePairs(score_pairs::ScorePairs),
     Demo(demo::Demo),
+    Import(import::Import),
 }
 
 /// Why a command did not end well.
@@ -122,6 +124,7 @@ impl Command {
             Self::Score(command) => command.run(),
             Self::ScorePairs(command) => command.run(),
             Self::Demo(command) => command.run(),
+            Self::Import(command) => command.run(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The passages that are searched.
 
+use super::encoding::decode;
 use super::error::DatasetError;
 use super::line::{BOM, split};
 use super::object::{Found, Object};
@@ -47,8 +48,9 @@ pub struct Corpus {
 
 impl Corpus {
     /// Reads a file: JSONL with `text` and, where there are, `id` and `title`; or, if its first
-    /// line that is not blank does not begin with `{`, plain text with one passage a line. Lines
-    /// that are no passage are left out and listed in [`Self::problems`].
+    /// line that is not blank does not begin with `{`, plain text with one passage a line, in any
+    /// [`Encoding`](super::encoding::Encoding). Lines that are no passage are left out and listed in
+    /// [`Self::problems`].
     ///
     /// # Errors
     /// Only if the file cannot be read.
@@ -60,6 +62,7 @@ impl Corpus {
 
     /// Reads the bytes of such a file.
     pub fn from_bytes(source: &[u8]) -> Self {
+        let source = &*decode(source).bytes;
         let start = source.strip_prefix(BOM).unwrap_or(source).trim_ascii_start();
         let read = if start.starts_with(b"{") { read_object } else { read_plain };
         let lines: Vec<_> = split(source)
@@ -173,6 +176,7 @@ fn read_plain(line: &[u8], number: usize) -> (Option<Passage>, Vec<Found>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::encoding::{Encoding, encode};
 
     #[test]
     fn objects_are_read_and_faults_listed() {
@@ -208,6 +212,19 @@ mod tests {
         assert_eq!(corpus.with_id("7"), [2]);
         assert_eq!(corpus.with_text("again"), [3]);
         assert!(corpus.with_text("焊趾").is_empty() && corpus.with_id("").is_empty());
+    }
+
+    #[test]
+    fn a_file_in_another_encoding_is_read() {
+        let text = "{\"id\": \"a\", \"text\": \"焊缝中的气孔\"}\r\n{\"id\": \"b\", \"text\": \"夹渣\"}\r\n";
+        for encoding in [Encoding::Gb18030, Encoding::Utf16Le, Encoding::Utf16Be] {
+            for mark in ["", "\u{feff}"] {
+                let corpus = Corpus::from_bytes(&encode(&format!("{mark}{text}"), encoding).unwrap());
+                let texts: Vec<_> = corpus.passages().iter().map(|p| (p.id.as_str(), p.text.as_str())).collect();
+                assert_eq!(texts, [("a", "焊缝中的气孔"), ("b", "夹渣")], "{encoding}");
+                assert!(corpus.problems().is_empty());
+            }
+        }
     }
 
     #[test]

@@ -36,9 +36,11 @@
 
 mod corpus;
 mod edit;
+pub mod encoding;
 mod error;
 mod fixes;
 mod history;
+pub mod import;
 mod journal;
 mod json;
 mod line;

@@ -6,6 +6,8 @@ mod draft;
 mod fault_texts;
 mod findings;
 mod history_view;
+#[allow(dead_code, reason = "the window does not open it yet")]
+pub mod import_dialog;
 mod lines;
 mod row_editor;
 mod rows;
