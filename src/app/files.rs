@@ -15,6 +15,7 @@ pub enum Purpose {
     OpenData,
     SaveDataAs,
     ExportShown,
+    Reranker,
     TrainModel,
     TrainData,
     BaseModel,
@@ -29,6 +30,7 @@ impl Purpose {
             Self::OpenData => "dialog_open_data",
             Self::SaveDataAs => "dialog_save_data",
             Self::ExportShown => "export_shown",
+            Self::Reranker => "dialog_reranker",
             Self::TrainModel => "dialog_train_model",
             Self::TrainData => "dialog_train_data",
             Self::BaseModel => "dialog_base_model",
@@ -59,9 +61,15 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     }
     let jsonl = |dialog: rfd::AsyncFileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
     let paths: Pin<Box<dyn Future<Output = Vec<PathBuf>> + Send>> = match purpose {
-        Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel => Box::pin(one(dialog.pick_folder())),
+        Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel | Purpose::Reranker => {
+            Box::pin(one(dialog.pick_folder()))
+        }
         Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
-        Purpose::OpenData | Purpose::Corpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
+        Purpose::OpenData => {
+            let tables = ["csv", "tsv", "txt", "xlsx", "xls", "ods"];
+            Box::pin(one(jsonl(dialog).add_filter(texts.get("tables"), &tables).pick_file()))
+        }
+        Purpose::Corpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
         Purpose::TrainData => {
             let files = jsonl(dialog).pick_files();
             Box::pin(async { files.await.unwrap_or_default().into_iter().map(PathBuf::from).collect() })

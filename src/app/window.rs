@@ -3,6 +3,8 @@
 mod compare_actions;
 mod data_actions;
 mod data_files;
+mod data_import;
+mod data_models;
 mod data_work;
 mod devices;
 mod drain;
@@ -33,6 +35,8 @@ pub struct Window {
     bench: Bench,
     data: data::State,
     data_work: data_work::DataWork,
+    data_models: data_models::DataModels,
+    import: data_import::Import,
     /// What the open file is checked against.
     checked: Option<data_work::Check>,
     train: train::State,
@@ -89,6 +93,8 @@ impl Window {
             bench: Bench::default(),
             data: data::State::default(),
             data_work: Default::default(),
+            data_models: Default::default(),
+            import: Default::default(),
             checked: None,
             train: train::State::new(setup::training(&settings)),
             compare: compare::State::default(),
@@ -179,6 +185,7 @@ impl eframe::App for Window {
         }
         self.messages.show(ui, self.texts);
         self.show_bench(ui);
+        self.show_import(ui);
         self.show_question(ui);
     }
 

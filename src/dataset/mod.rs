@@ -70,6 +70,7 @@ pub use step::{StepInfo, StepName};
 pub use survey::{CountTokens, Digest, Expectations, Lengths, LineKind, OtherFile, Script, Survey};
 
 use edit::RowText;
+use encoding::Encoding;
 use history::{Change, History, Step, Way};
 use journal::{Journal, Made, Noted, Splice};
 use json::Style;
@@ -77,6 +78,7 @@ use line::{BOM, Bytes, Ending, Line};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -87,6 +89,8 @@ pub struct Dataset {
     lines: Lines,
     /// The lines as they were read or last saved.
     saved: Lines,
+    /// In what the file is written; the lines are UTF-8 here.
+    encoding: Encoding,
     next_id: u64,
     revision: u64,
     history: History,
@@ -115,7 +119,13 @@ impl Dataset {
         let path = path.as_ref().to_owned();
         let source = fs::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
         let on_disk = Some(blake3::hash(&source));
-        Ok(Self { path: Some(path), on_disk, ..Self::from_bytes(source) })
+        let decoded = encoding::decode(&source);
+        let encoding = decoded.encoding;
+        let source = match decoded.bytes {
+            Cow::Borrowed(_) => source,
+            Cow::Owned(decoded) => decoded,
+        };
+        Ok(Self { path: Some(path), on_disk, encoding, ..Self::from_bytes(source) })
     }
 
     /// Reads rows that have no file yet.
@@ -145,7 +155,7 @@ impl Dataset {
     pub fn recover(path: impl AsRef<Path>, journal: impl AsRef<Path>) -> Result<Recovered, DatasetError> {
         let (path, journal) = (path.as_ref(), journal.as_ref());
         let mut dataset = Self::open(path)?;
-        let hash = blake3::hash(dataset.lines.source());
+        let hash = dataset.on_disk.unwrap_or_else(|| blake3::hash(&[]));
         let reopened = Journal::reopen(journal, path, &hash)?;
         let edits = reopened.steps.len();
         for (at, (made, step)) in reopened.steps.into_iter().enumerate() {
@@ -404,7 +414,12 @@ impl Dataset {
         self.journal.take().map_or(Ok(()), |mut journal| journal.finish())
     }
 
-    /// The file as it would be saved.
+    /// In what the file is written, and will be saved.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The file as it would be saved, in UTF-8.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.lines.source().len());
         self.parts().for_each(|part| bytes.extend_from_slice(part));
@@ -423,7 +438,16 @@ impl Dataset {
             return Err(DatasetError::ReadOnly { path });
         }
         let failed = |source| DatasetError::Write { path: path.clone(), source };
-        let draft = save::Draft::write(&path, self.parts()).map_err(failed)?;
+        let draft = match self.encoding {
+            Encoding::Utf8 | Encoding::Utf8Bom => save::Draft::write(&path, self.parts()),
+            other => {
+                let bytes = self.to_bytes();
+                let text = str::from_utf8(&bytes).map_err(|error| failed(io::Error::other(error)))?;
+                let encoded = encoding::encode(text, other).map_err(|error| failed(io::Error::other(error)))?;
+                save::Draft::write(&path, std::iter::once(&*encoded))
+            }
+        }
+        .map_err(failed)?;
         let hash = draft.hash;
         if let Some(journal) = &mut self.journal {
             journal.note_saving(&hash)?;

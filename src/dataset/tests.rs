@@ -342,7 +342,7 @@ fn a_crash_loses_no_step() {
 
 #[test]
 fn undoing_what_was_saved_survives_a_crash_too() {
-    let original = [b"\xff\xfe\r\n".to_vec(), row_line("a").into()].concat();
+    let original = [b"\xff\xff\r\n".to_vec(), row_line("a").into()].concat();
     let place = Place::with(&original);
     let mut dataset = place.open();
     let line = dataset.lines().id(0).unwrap();
@@ -637,5 +637,28 @@ proptest! {
         prop_assert_eq!(rows(&dataset), expected_rows);
         while !dataset.undo().unwrap().is_empty() {}
         prop_assert_eq!(dataset.to_bytes(), place.bytes());
+    }
+}
+
+/// A file from a Windows machine in China is edited and stays in its encoding.
+#[test]
+fn files_in_other_encodings_are_edited_in_theirs() {
+    use super::encoding::{Encoding, encode};
+    let text = "\u{feff}".to_owned() + &row_line("焊缝表面有气孔怎么处理") + &row_line("什么是咬边");
+    for encoding in [Encoding::Gb18030, Encoding::Utf16Le, Encoding::Utf16Be] {
+        let text = if encoding == Encoding::Gb18030 { &text[3..] } else { &text };
+        let text = text.replace('\n', "\r\n");
+        let original = encode(&text, encoding).unwrap().into_owned();
+        let place = Place::with(&original);
+        let mut dataset = place.open();
+        assert_eq!((dataset.encoding(), dataset.rows()[1].1.query.as_str()), (encoding, "什么是咬边"));
+        dataset.save().unwrap();
+        assert_eq!(place.bytes(), original);
+        dataset.apply(set_query(&dataset, 1, "咬边是什么缺陷")).unwrap();
+        drop(dataset);
+        let mut dataset = place.recover().unwrap().dataset;
+        dataset.save().unwrap();
+        let expected = text.replace("什么是咬边", "咬边是什么缺陷");
+        assert_eq!(place.bytes(), &*encode(&expected, encoding).unwrap());
     }
 }

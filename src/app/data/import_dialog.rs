@@ -50,14 +50,6 @@ impl ImportDialog {
         self.table = table;
     }
 
-    pub fn table(&self) -> &Table {
-        &self.table
-    }
-
-    pub fn mapping(&self) -> &Mapping {
-        &self.mapping
-    }
-
     /// The two that [`rows`](crate::dataset::import::rows) takes.
     pub fn into_parts(self) -> (Table, Mapping) {
         (self.table, self.mapping)
@@ -279,7 +271,7 @@ mod tests {
         bench.get_by_label("Import").click();
         bench.run_steps(3);
         assert_eq!(bench.state().action, Some(ImportAction::Import));
-        assert_eq!(bench.state().dialog.mapping().roles, [Role::Query, Role::Positive, Role::LeaveOut]);
+        assert_eq!(bench.state().dialog.mapping.roles, [Role::Query, Role::Positive, Role::LeaveOut]);
     }
 
     #[test]
@@ -297,7 +289,7 @@ mod tests {
         bench.run_steps(2);
         bench.get_by_role_and_label(Part::TextInput, "Split cells at").type_text("|");
         bench.run_steps(3);
-        assert_eq!(bench.state().dialog.mapping().split.as_deref(), Some("|"));
+        assert_eq!(bench.state().dialog.mapping.split.as_deref(), Some("|"));
         bench.get_by_label("The first line names the columns").click();
         bench.run_steps(3);
         assert!(bench.query_by_label("Column 2").is_some(), "without header the columns have numbers");

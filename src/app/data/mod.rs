@@ -4,11 +4,12 @@ mod bad_lines;
 mod cheat_sheet;
 mod draft;
 mod fault_texts;
+mod finder;
 mod findings;
 mod history_view;
-#[allow(dead_code, reason = "the window does not open it yet")]
 pub mod import_dialog;
 mod lines;
+mod mining_view;
 mod row_editor;
 mod rows;
 mod score_bar;
@@ -23,8 +24,10 @@ use std::time::Duration;
 use eframe::egui::{self, Key};
 
 pub use draft::Field;
+pub use finder::{FindBy, SHOWN as FOUND};
+pub use mining_view::{From, Mining, MiningForm};
 pub use split_form::SplitForm;
-pub use state::{Selected, State};
+pub use state::{RowScores, Selected, State};
 
 use view::{Column, Filter, Sort};
 
@@ -32,6 +35,7 @@ use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
 use crate::app::widgets::empty;
 use crate::dataset::{FaultKind, LineId, Problem, Side, Verdict};
+use crate::retrieval::Method;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +70,22 @@ pub enum Action {
     ChangeSplit(SplitForm),
     EndSplit,
     Split,
+    /// Scores the rows in hand with the chosen model, or with a reranker that is asked for.
+    Score(Method),
+    ScoreWithReranker,
+    /// Writes the scores into the rows as the teacher's.
+    KeepScores,
+    BeginMining,
+    ChangeMining(MiningForm),
+    Mine,
+    EndMining,
+    TakeProposal(LineId),
+    TakeAllProposals,
+    /// What is searched for in the corpus.
+    FindText(String),
+    Find(FindBy),
+    /// Takes the passage that was found at this place.
+    AddFound(Side, usize),
     Select(Selected),
     /// From the keyboard: the row is brought into view.
     SelectAndShow(Selected),
@@ -133,6 +153,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
     if let Some(form) = &state.split {
         split_form::show(ui.ctx(), texts, form, &mut actions);
     }
+    if let Some(mining) = &state.mining {
+        mining_view::show(ui, state, mining, texts, &mut actions);
+    }
     keys(ui, state, &mut actions);
     actions
 }
@@ -152,7 +175,7 @@ fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Acti
 fn keys(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
     const DIGITS: [Key; 9] =
         [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
-    if ui.ctx().egui_wants_keyboard_input() || state.shows_keys || state.split.is_some() {
+    if ui.ctx().egui_wants_keyboard_input() || state.shows_keys || state.split.is_some() || state.mining.is_some() {
         return;
     }
     let (modifiers, events) = ui.input(|input| (input.modifiers, input.events.clone()));

@@ -6,7 +6,7 @@ use super::draft::Field;
 use super::fault_texts;
 use super::lines::Chosen;
 use super::rows::verdict_sign;
-use super::{Action, State, score_bar};
+use super::{Action, State, finder, score_bar};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, small_button, space};
 use crate::app::widgets::{Severity, notice};
@@ -31,6 +31,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, chosen: &Chosen, row
         text_field(ui, state, chosen.id, Field::Query, &row.query, texts.get("query"), actions);
         list(ui, state, texts, chosen, row, Side::Positive, actions);
         list(ui, state, texts, chosen, row, Side::Negative, actions);
+        finder::show(ui, state, texts, row, actions);
         ui.add_space(space::MEDIUM);
         let prompt = |row: &Row| row.prompt.clone().unwrap_or_default();
         let before = chosen.before.as_ref().map(prompt);

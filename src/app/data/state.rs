@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::draft::{Draft, Field};
+use super::finder::Finder;
 use super::lines::{BadLine, Chosen, RowLine};
+use super::mining_view::Mining;
 use super::split_form::SplitForm;
 use super::view::{self, BadPattern, Column, Filter, Material, Sort};
 use crate::dataset::{
@@ -90,12 +92,20 @@ pub struct State {
     pub shows_keys: bool,
     /// The form for parting the rows, while it is open.
     pub split: Option<SplitForm>,
+    /// Mining, while its view is open.
+    pub mining: Option<Mining>,
+    pub finder: Finder,
 }
 
 /// What is known of a data set while it is away.
 struct Lent {
     lines: Lines,
     path: Option<PathBuf>,
+}
+
+/// The shortest digits that give the same 32-bit number.
+fn round(score: f32) -> f64 {
+    score.to_string().parse().unwrap_or_else(|_| f64::from(score))
 }
 
 impl State {
@@ -293,11 +303,6 @@ impl State {
         self.find_visible();
     }
 
-    pub fn forget_scores(&mut self) {
-        self.scores.clear();
-        self.find_visible();
-    }
-
     /// The rows as they are here, to train on.
     pub fn training_file(&self) -> Option<TrainingFile> {
         let rows = match (&self.dataset, &self.lent) {
@@ -322,8 +327,47 @@ impl State {
         if self.selected != selected {
             self.selected = selected;
             self.draft = None;
+            self.finder = Finder::default();
             self.read_chosen();
         }
+    }
+
+    /// The scores of the rows in hand as their teacher's scores, as one step.
+    pub fn keep_scores(&mut self) -> Result<(), DatasetError> {
+        let numbers = |scores: &[f32]| scores.iter().map(|score| round(*score)).collect::<Vec<f64>>();
+        let rows = self.rows_in_hand();
+        let scored = rows.iter().filter_map(|(line, row)| Some((*line, row, self.scores.get(line)?)));
+        let edits = scored.flat_map(|(line, row, scores)| {
+            let set = |side, scores: &[f32]| Edit::SetScores { line, side, scores: Some(numbers(scores)) };
+            let negatives = (!row.neg.is_empty()).then(|| set(Side::Negative, &scores.neg));
+            [Some(set(Side::Positive, &scores.pos)), negatives].into_iter().flatten()
+        });
+        let (edits, kept) = (edits.collect(), self.scores.clone());
+        self.apply_all(StepName::Score, edits)?;
+        // The passages are the same.
+        self.set_scores(kept);
+        Ok(())
+    }
+
+    /// Puts the proposed negatives into the rows, as one step.
+    pub fn take_proposals(&mut self, wanted: impl Fn(LineId) -> bool) -> Result<(), DatasetError> {
+        let Some(mining) = &self.mining else {
+            return Ok(());
+        };
+        let lines = self.lines();
+        let open = mining.proposals.iter().filter(|one| wanted(one.line) && !mining.taken.contains(&one.line));
+        let there: Vec<_> = open.filter(|one| lines.position(one.line).is_some()).collect();
+        let edits = there.iter().map(|one| {
+            let negatives = one.negatives.iter().map(|passage| passage.text.to_string()).collect();
+            Edit::SetNegatives { line: one.line, negatives }
+        });
+        let (edits, taken) = (edits.collect(), there.iter().map(|one| one.line).collect::<Vec<_>>());
+        drop(lines);
+        self.apply_all(StepName::Mine, edits)?;
+        if let Some(mining) = &mut self.mining {
+            mining.taken.extend(taken);
+        }
+        Ok(())
     }
 
     /// Takes what was typed into a field; text that is as before is no draft.

@@ -48,11 +48,6 @@ pub enum Column {
     Margin,
 }
 
-impl Column {
-    pub const ALL: [Self; 7] =
-        [Self::Line, Self::Question, Self::Positives, Self::Negatives, Self::Type, Self::Review, Self::Margin];
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sort {
     pub by: Column,

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use super::data_files::{self, LeftBehind, Opened, Saved};
-use super::{Pending, Window};
+use super::{Pending, Window, data_import};
 use crate::app::background::Background;
 use crate::app::data::view::{Column, Sort};
-use crate::app::data::{Action, SplitForm};
+use crate::app::data::{Action, Mining, SplitForm};
 use crate::app::files::Purpose;
 use crate::app::shell::{Answer, Question};
 use crate::app::widgets::Severity;
 use crate::dataset::DatasetError;
+use crate::jobs::scoring::Scorer;
 
 impl Window {
     pub(super) fn apply_data(&mut self, action: Action) {
@@ -28,6 +29,10 @@ impl Window {
             Action::SaveAs => {
                 let near = self.data.path().map(PathBuf::from);
                 self.ask_for_files(Purpose::SaveDataAs, near);
+                Ok(())
+            }
+            Action::OpenPath(path) if data_import::is_table(&path) => {
+                self.read_table(path, None);
                 Ok(())
             }
             Action::OpenPath(path) => {
@@ -135,6 +140,47 @@ impl Window {
                 self.data.split = None;
                 Ok(())
             }
+            Action::Score(method) => {
+                self.score_rows(Scorer::Embedding(method), None);
+                Ok(())
+            }
+            Action::ScoreWithReranker => {
+                self.ask_for_reranker();
+                Ok(())
+            }
+            Action::KeepScores => self.data.keep_scores(),
+            Action::BeginMining => {
+                self.data.mining = Some(Mining::default());
+                Ok(())
+            }
+            Action::ChangeMining(form) => {
+                if let Some(mining) = &mut self.data.mining {
+                    mining.form = form;
+                }
+                Ok(())
+            }
+            Action::Mine => {
+                self.mine_negatives();
+                Ok(())
+            }
+            Action::EndMining => {
+                self.end_mining();
+                Ok(())
+            }
+            Action::TakeProposal(line) => self.data.take_proposals(|one| one == line),
+            Action::TakeAllProposals => self.data.take_proposals(|_| true),
+            Action::FindText(text) => {
+                self.data.finder.text = text;
+                Ok(())
+            }
+            Action::Find(by) => {
+                self.find_passages(by);
+                Ok(())
+            }
+            Action::AddFound(side, number) => match self.data.finder.hits.get(number).cloned() {
+                Some((text, _)) => self.data.add_passage(side, text),
+                None => Ok(()),
+            },
             Action::Split => {
                 self.split_data();
                 Ok(())
@@ -155,7 +201,7 @@ impl Window {
     }
 
     /// Opens another file, after a question if this one has unsaved edits.
-    fn open_unless_unsaved(&mut self, path: PathBuf) {
+    pub(super) fn open_unless_unsaved(&mut self, path: PathBuf) {
         if self.data.is_modified() {
             self.question = Some((self.unsaved_question(), Pending::Open(path)));
         } else {

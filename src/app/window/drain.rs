@@ -9,6 +9,7 @@ use crate::app::data;
 use crate::app::files::{Chosen, Purpose};
 use crate::app::train::DataChoice;
 use crate::app::widgets::Severity;
+use crate::jobs::scoring::Scorer;
 
 impl Window {
     pub(super) fn drain(&mut self) {
@@ -19,6 +20,8 @@ impl Window {
         self.drain_opening();
         self.drain_saving();
         self.drain_data_work();
+        self.drain_data_models();
+        self.drain_import();
         self.drain_preparing();
         self.drain_training();
         self.drain_listing();
@@ -49,6 +52,7 @@ impl Window {
             Purpose::OpenData => self.apply_data(data::Action::OpenPath(path)),
             Purpose::SaveDataAs => self.save_data(Some(path), false, None),
             Purpose::ExportShown => self.export_shown(path),
+            Purpose::Reranker => self.score_rows(Scorer::RERANKER, Some(path)),
             Purpose::TrainModel => {
                 self.train.form.config.model_name_or_path = path.clone();
                 self.settings.model = Some(path);

@@ -67,7 +67,7 @@ mod tests {
         let row = Row { query: "问\n\"题\"".into(), pos: vec!["答".into()], ..Row::default() };
         write_rows(&path, std::slice::from_ref(&row), false).unwrap();
         let read = Dataset::open(&path).unwrap();
-        assert_eq!(read.rows().count(), 1);
+        assert_eq!(read.rows().len(), 1);
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"query\": \"问\\n\\\"题\\\"\", \"pos\": [\"答\"]}\n");
 
         let path = folder.path().join("corpus.jsonl");

@@ -1,0 +1,224 @@
+//! What the data bench has a model do: score passages, propose negatives, find passages.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Window;
+use crate::app::background::Background;
+use crate::app::data::{FOUND, FindBy, From, Mining, RowScores};
+use crate::app::files::Purpose;
+use crate::app::widgets::Severity;
+use crate::dataset::Corpus;
+use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
+use crate::jobs::scoring::{self, Scorer, ScoringRequest};
+use crate::jobs::search::{self, SearchEvent, SearchRequest};
+use crate::jobs::{Failure, Job, Status};
+use crate::retrieval::{Bm25, Method};
+
+/// Jobs of the data bench.
+#[derive(Default)]
+pub struct DataModels {
+    scoring: Option<Job<scoring::RowScores>>,
+    mining: Option<Job<MiningEvent>>,
+    search: Option<Job<SearchEvent>>,
+    words: Option<Background<(Arc<WordIndex>, Vec<(String, f32)>)>>,
+    index: Option<Arc<WordIndex>>,
+}
+
+/// The words of a corpus.
+struct WordIndex {
+    corpus: Arc<Corpus>,
+    words: Bm25,
+}
+
+impl WordIndex {
+    fn of(corpus: Arc<Corpus>) -> Self {
+        let words = Bm25::new(corpus.passages().iter().map(|passage| passage.text.as_str()));
+        Self { corpus, words }
+    }
+
+    fn find(&self, question: &str) -> Vec<(String, f32)> {
+        let hits = self.words.search(question, FOUND).into_iter();
+        hits.filter_map(|hit| Some((self.corpus.passages().get(hit.passage)?.text.clone(), hit.score))).collect()
+    }
+}
+
+impl Window {
+    pub(super) fn drain_data_models(&mut self) {
+        self.drain_scoring();
+        self.drain_mining();
+        self.drain_found();
+    }
+
+    /// Says why a job did not end well.
+    fn tell_end(&mut self, status: Status) {
+        if let Status::Failed(Failure { why, what_to_do }) = status {
+            self.messages.error(if what_to_do.is_empty() { why } else { format!("{why}. {what_to_do}") });
+        }
+    }
+
+    /// Scores the rows in hand: with the model of the training bench, or with a reranker.
+    pub(super) fn score_rows(&mut self, scorer: Scorer, reranker: Option<PathBuf>) {
+        let Some(device) = self.devices.chosen().cloned() else {
+            return;
+        };
+        let rows = self.data.rows_in_hand();
+        if rows.is_empty() || self.data_models.scoring.is_some() {
+            return;
+        }
+        let model = reranker.unwrap_or_else(|| self.train.form.config.model_name_or_path.clone());
+        let request = ScoringRequest { device, model, scorer, rows, cache: Some(self.workspace.cache()) };
+        self.data_models.scoring = Some(scoring::start(&self.jobs, request));
+    }
+
+    pub(super) fn ask_for_reranker(&mut self) {
+        self.ask_for_files(Purpose::Reranker, None);
+    }
+
+    fn drain_scoring(&mut self) {
+        let Some(job) = &self.data_models.scoring else {
+            return;
+        };
+        // The status first: what was sent before the end is then taken in this round.
+        let status = job.status();
+        let scored: Vec<_> = job.poll();
+        if !scored.is_empty() {
+            let scored = scored.into_iter();
+            let scored = scored.map(|row| (row.line, RowScores { pos: row.positives, neg: row.negatives }));
+            self.data.set_scores(scored);
+        }
+        if status.is_over() {
+            self.data_models.scoring = None;
+            if status == Status::Done {
+                let text = self.texts.with("scored", &[("number", &self.data.suspected())]);
+                self.messages.say(Severity::Information, text);
+            }
+            self.tell_end(status);
+        }
+    }
+
+    pub(super) fn mine_negatives(&mut self) {
+        let (Some(device), Some(form)) =
+            (self.devices.chosen().cloned(), self.data.mining.as_ref().map(|mining| mining.form.clone()))
+        else {
+            return;
+        };
+        let rows = self.data.rows_in_hand();
+        let pool = match (form.from, &self.compare.corpus) {
+            (From::Corpus, Some(corpus)) => Pool::Corpus(Arc::clone(corpus)),
+            (From::Corpus, None) => return self.messages.error(self.texts.get("missing_corpus")),
+            (From::Rows, _) => Pool::Rows(self.data.lines().rows().into_iter().map(|(_, row)| row).collect()),
+        };
+        let request = MiningRequest {
+            device,
+            model: self.train.form.config.model_name_or_path.clone(),
+            method: form.method,
+            rows,
+            pool,
+            options: form.options.clone(),
+            cache: Some(self.workspace.cache()),
+        };
+        self.data.mining = Some(Mining { form, is_running: true, ..Mining::default() });
+        self.data_models.mining = Some(mining::start(&self.jobs, request));
+    }
+
+    /// Puts the view away; a job that is under way is cancelled.
+    pub(super) fn end_mining(&mut self) {
+        if let Some(job) = self.data_models.mining.take() {
+            job.cancel();
+        }
+        self.data.mining = None;
+    }
+
+    fn drain_mining(&mut self) {
+        let Some(job) = &self.data_models.mining else {
+            return;
+        };
+        let status = job.status();
+        let events = job.poll();
+        if let Some(mining) = &mut self.data.mining {
+            for event in events {
+                match event {
+                    MiningEvent::Proposed(proposal) => mining.proposals.push(proposal),
+                    MiningEvent::Summary(summary) => mining.summary = Some(summary),
+                }
+            }
+            mining.is_running = !status.is_over();
+        }
+        if status.is_over() {
+            self.data_models.mining = None;
+            self.tell_end(status);
+        }
+    }
+
+    /// Searches the corpus for the chosen row's question, or for what was typed.
+    pub(super) fn find_passages(&mut self, by: FindBy) {
+        let Some(corpus) = self.compare.corpus.clone() else {
+            return self.messages.error(self.texts.get("missing_corpus"));
+        };
+        let row = self.data.chosen().and_then(|chosen| chosen.row.clone());
+        let typed = self.data.finder.text.trim().to_owned();
+        let question = match row {
+            Some(row) if typed.is_empty() => row.query.clone(),
+            _ => typed,
+        };
+        if question.is_empty() || self.data.finder.is_searching {
+            return;
+        }
+        match by {
+            FindBy::Words => {
+                let known = self.data_models.index.clone().filter(|index| Arc::ptr_eq(&index.corpus, &corpus));
+                self.data_models.words = Some(Background::start(&self.context, move || {
+                    let index = known.unwrap_or_else(|| Arc::new(WordIndex::of(corpus)));
+                    let found = index.find(&question);
+                    (index, found)
+                }));
+            }
+            FindBy::Model => {
+                let Some(device) = self.devices.chosen().cloned() else {
+                    return;
+                };
+                let request = SearchRequest {
+                    device,
+                    models: vec![self.train.form.config.model_name_or_path.clone()],
+                    corpus,
+                    question,
+                    method: Method::Dense,
+                    k: FOUND,
+                    cache: Some(self.workspace.cache()),
+                };
+                self.data_models.search = Some(search::start(&self.jobs, request));
+            }
+        }
+        self.data.finder.is_searching = true;
+    }
+
+    fn drain_found(&mut self) {
+        if let Some(done) = self.data_models.words.as_ref().and_then(Background::poll) {
+            self.data_models.words = None;
+            self.data.finder.is_searching = false;
+            match done {
+                Ok((index, found)) => {
+                    self.data_models.index = Some(index);
+                    self.data.finder.hits = found;
+                }
+                Err(_) => self.messages.error(self.texts.get("broke_off")),
+            }
+        }
+        let Some(job) = &self.data_models.search else {
+            return;
+        };
+        let status = job.status();
+        for found in job.poll() {
+            let passages = self.compare.corpus.as_ref().map(|corpus| corpus.passages()).unwrap_or_default();
+            let hits = found.hits.iter();
+            let hits = hits.filter_map(|hit| Some((passages.get(hit.passage)?.text.clone(), hit.score)));
+            self.data.finder.hits = hits.collect();
+        }
+        if status.is_over() {
+            self.data_models.search = None;
+            self.data.finder.is_searching = false;
+            self.tell_end(status);
+        }
+    }
+}
