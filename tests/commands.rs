@@ -32,6 +32,43 @@ fn validate_names_line_column_and_reason_of_each_bad_line() {
 }
 
 #[test]
+fn validate_checks_against_model_group_and_other_files() {
+    let done = weldbench()
+        .args(["validate", DATA, "--json", "--train_group_size", "9", "--model", MODEL, "--passage_max_len", "32"])
+        .args(["--apart-from", DATA])
+        .assert()
+        .success();
+    let findings = lines(&done.get_output().stdout);
+    for kind in ["too_few_negatives", "too_long", "in_other_file"] {
+        assert!(findings.iter().any(|finding| finding["finding"] == kind), "{kind}: {findings:?}");
+    }
+}
+
+#[test]
+fn split_parts_a_file_and_refuses_what_it_cannot_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let rows: Vec<String> =
+        (0..10).map(|n| format!("{{\"query\": \"q{n}\", \"pos\": [\"p{n}\"], \"neg\": [\"n\"]}}")).collect();
+    fs::write(path("rows.jsonl"), rows.join("\n")).unwrap();
+    let split = |more: &[&str]| {
+        let mut command = weldbench();
+        command.arg("split").arg(path("rows.jsonl")).arg("--train").arg(path("train.jsonl"));
+        command.arg("--eval").arg(path("eval.jsonl")).args(["--share", "0.3"]).args(more);
+        command.assert()
+    };
+    let done = split(&[]).code(1);
+    let text = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("the largest of 10 rows") && !path("train.jsonl").exists(), "{text}");
+    split(&["--shared-negatives"]).success();
+    let lines = |name: &str| fs::read_to_string(path(name)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!((lines("train.jsonl").len(), lines("eval.jsonl").len()), (7, 3));
+    assert!(lines("eval.jsonl").iter().all(|line| rows.contains(line)));
+    let done = split(&["--shared-negatives"]).code(1);
+    assert!(String::from_utf8(done.get_output().stderr.clone()).unwrap().contains("--overwrite"));
+}
+
+#[test]
 fn validate_is_content_with_good_files_and_refuses_what_is_not_there() {
     weldbench().args(["validate", DATA, "sample_data/train.jsonl"]).assert().success();
     let done = weldbench().args(["validate", "no/such/file.jsonl"]).assert().code(1);

@@ -20,6 +20,7 @@ mod rows_file;
 mod score;
 mod score_pairs;
 mod search;
+mod split;
 mod table;
 mod train;
 mod train_options;
@@ -55,6 +56,7 @@ pub enum Command {
     Mine(mine::Mine),
     Score(score::Score),
     ScorePairs(score_pairs::ScorePairs),
+    Split(split::Split),
     Demo(demo::Demo),
     Import(import::Import),
 }
@@ -123,6 +125,7 @@ impl Command {
             Self::Mine(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::ScorePairs(command) => command.run(),
+            Self::Split(command) => command.run(),
             Self::Demo(command) => command.run(),
             Self::Import(command) => command.run(),
         }

@@ -1,0 +1,195 @@
+//! An expert's work on the data, through the accessibility tree: findings, reviews, mining, search-to-add, import.
+
+mod window {
+    pub mod bench;
+}
+
+use std::fs;
+
+use eframe::egui::{Event, Key, Modifiers, accesskit::Role};
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use window::bench::{Bench, TOY_DATA, TOY_MODEL, repository};
+
+const ROWS: &str = concat!(
+    "{\"query\": \"What is undercut?\", \"pos\": [\"A groove at the toe.\"], \"neg\": [\"A pore.\", \"A pore.\", \"A crack.\"]}\n",
+    "{\"query\": \"什么是气孔\", \"pos\": [\"焊缝中的孔洞\"], \"neg\": [\"夹渣\", \"焊缝中的孔洞\"]}\n",
+    "{\"query\": \"What is a crater pipe?\", \"pos\": [\"A hole in the crater.\"], \"neg\": [\"A pore.\"]}\n",
+);
+
+fn data(bench: &Bench) -> String {
+    fs::read_to_string(bench.folder().join("data.jsonl")).unwrap()
+}
+
+fn open() -> Bench {
+    let mut bench = Bench::with_data(ROWS);
+    bench.until("the file open", |window| window.query_by_label("3 of 3 rows").is_some());
+    bench
+}
+
+fn type_key(bench: &mut Bench, text: &str) {
+    bench.input_mut().events.push(Event::Text(text.into()));
+    bench.step();
+    bench.step();
+}
+
+fn save(bench: &mut Bench) {
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    bench.until("saved", |window| window.query_by_label_contains("Saved: ").is_some());
+}
+
+#[test]
+fn findings_filter_the_rows_and_are_put_right_in_one_step() {
+    let mut bench = open();
+    bench.get_by_label("Passage twice in a row: 1").click();
+    bench.until("one row", |window| window.query_by_label("1 of 3 rows").is_some());
+    assert!(bench.query_by_label("Row at line 2: 什么是气孔").is_none());
+    bench.get_by_label("Passage twice in a row: 1").click();
+    bench.until("all rows", |window| window.query_by_label("3 of 3 rows").is_some());
+
+    bench.get_by_label("Fix this").click();
+    bench.until("the one put right", |window| window.query_by_label("Passage twice in a row: 1").is_none());
+    assert!(bench.query_by_label("Hard negatives (2)").is_some());
+    bench.get_by_label("Fix all: Negative is a positive").click();
+    bench.until("the other put right", |window| window.query_by_label("Negative is a positive: 1").is_none());
+
+    bench.get_by_label("History").click();
+    bench.run_steps(3);
+    bench.get_by_label("As opened").click();
+    bench.until("all undone", |window| window.query_by_label("Passage twice in a row: 1").is_some());
+    assert!(bench.query_by_label("● unsaved").is_none());
+    bench.key_press(Key::Escape);
+    bench.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    bench.until("redone", |window| window.query_by_label("Passage twice in a row: 1").is_none());
+    save(&mut bench);
+    let expected = ROWS.replacen("[\"A pore.\", \"A pore.\", ", "[\"A pore.\", ", 1);
+    assert_eq!(data(&bench), expected);
+}
+
+#[test]
+fn the_keyboard_turns_judges_and_moves() {
+    let mut bench = open();
+    bench.key_press(Key::Num3);
+    bench.until("the third negative a positive", |window| window.query_by_label("Positives (2)").is_some());
+    bench.key_press_modifiers(Modifiers::SHIFT, Key::Num1);
+    bench.until("the first positive a negative", |window| window.query_by_label("Positives (1)").is_some());
+    bench.key_press(Key::A);
+    bench.key_press(Key::ArrowDown);
+    bench.until("the next row", |window| window.query_by_label("Line 2").is_some());
+    bench.key_press(Key::U);
+    let reviews = bench.folder().join("data.review.jsonl");
+    bench.until("both verdicts on the disk", move |_| {
+        fs::read_to_string(&reviews).is_ok_and(|text| text.contains("\"unsure\"") && text.contains("\"accepted\""))
+    });
+    // The data itself has nothing of it.
+    save(&mut bench);
+    let saved = data(&bench);
+    assert!(
+        !saved.contains("accepted")
+            && saved.contains(r#""pos": ["A crack."], "neg": ["A pore.", "A pore.", "A groove at the toe."]"#),
+        "{saved}"
+    );
+
+    type_key(&mut bench, "?");
+    bench.until("the sheet of keys", |window| window.query_by_label("Make that negative a positive").is_some());
+    bench.key_press(Key::Escape);
+    bench.until("put away", |window| window.query_by_label("Make that negative a positive").is_none());
+    type_key(&mut bench, "/");
+    bench.get_by_role_and_label(Role::TextInput, "Filter rows by text").type_text("CRATER");
+    bench.until("the filter", |window| window.query_by_label("1 of 3 rows").is_some());
+}
+
+#[test]
+fn marked_rows_are_deleted_together_and_come_back_together() {
+    let mut bench = open();
+    bench.key_press(Key::M);
+    bench.key_press(Key::ArrowDown);
+    bench.key_press(Key::M);
+    bench.until("two marked", |window| window.query_by_label("2 marked").is_some());
+    bench.key_press(Key::Delete);
+    bench.until("one row left", |window| window.query_by_label("1 of 1 rows").is_some());
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    bench.until("both back", |window| window.query_by_label("3 of 3 rows").is_some());
+}
+
+/// With a tiny model: scores, suspects, proposals, passages found and added.
+#[test]
+fn a_model_scores_mines_and_finds() {
+    let mut bench = Bench::with_paths(&[repository(TOY_MODEL), repository(TOY_DATA)]);
+    bench.until("data and device", |window| {
+        window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
+    });
+    bench.get_by_label("More").click();
+    bench.run_steps(3);
+    bench.get_by_label_contains("Score the rows").click();
+    bench.run_steps(3);
+    bench.get_by_label("Hybrid").click();
+    bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
+    assert!(bench.query_all_by_label_contains(" to the best positive)").next().is_some(), "no score is shown");
+    assert!(bench.query_by_label_contains("Suspected false negatives: ").is_some());
+    bench.key_press(Key::Escape);
+
+    bench.get_by_label("More").click();
+    bench.run_steps(3);
+    bench.get_by_label("Mine hard negatives…").click();
+    bench.until("the view", |window| window.query_by_label("Propose").is_some());
+    bench.get_by_label("Propose").click();
+    bench.until("proposals", |window| {
+        window.query_by_label("Take the negatives for line 1").is_some()
+            && window.query_by_label_contains("24 rows, ").is_some()
+    });
+    // The view has grown by what came; it finds its place in the middle again.
+    bench.run_steps(8);
+    bench.get_by_label("Take the negatives for line 1").click();
+    bench.until("taken", |window| window.query_by_label("● unsaved").is_some());
+    bench.get_by_label("Take all").click();
+    bench.run_steps(3);
+    bench.get_by_label("Close").click();
+    bench
+        .until("the first row with its new negatives", |window| window.query_by_label("Hard negatives (15)").is_some());
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    bench.until("both steps undone", |window| window.query_by_label("● unsaved").is_none());
+
+    // Below the passages, out of sight.
+    bench.get_by_label("By words").scroll_to_me();
+    bench.run_steps(8);
+    bench.get_by_label("By words").click();
+    bench.until("found", |window| window.query_all_by_label_contains("+ negative: passage ").next().is_some());
+    let add = bench.query_all_by_label_contains("+ negative: passage ").next().unwrap();
+    add.scroll_to_me();
+    bench.run_steps(8);
+    bench.query_all_by_label_contains("+ negative: passage ").next().unwrap().click();
+    bench.until("added", |window| window.query_by_label("Hard negatives (8)").is_some());
+}
+
+#[test]
+fn a_table_is_shown_imported_and_opened() {
+    let mut bench = open();
+    let table = bench.folder().join("问答.csv");
+    // As Excel on a Chinese Windows writes it.
+    let (gbk, _, _) = encoding_rs::GBK.encode("问题,答案,负例\r\n什么是咬边,焊趾处的沟槽,焊缝表面的沟槽\r\n,无题,\r\n");
+    fs::write(&table, &gbk).unwrap();
+    bench.drop_file(&table);
+    bench.until("the dialog", |window| window.query_by_label_contains("什么是咬边").is_some());
+    bench.get_by_label("Import").click();
+    bench.until("the rows open", |window| window.query_by_label("Row at line 1: 什么是咬边").is_some());
+    assert!(bench.query_by_label("1 rows imported, 1 lines left out.").is_some());
+    let written = fs::read_to_string(bench.folder().join("问答.jsonl")).unwrap();
+    assert_eq!(written, "{\"query\": \"什么是咬边\", \"pos\": [\"焊趾处的沟槽\"], \"neg\": [\"焊缝表面的沟槽\"]}\n");
+}
+
+#[test]
+fn rows_are_parted_for_training_and_evaluation() {
+    let rows: String = (0..20).map(|n| format!("{{\"query\": \"q{n}\", \"pos\": [\"p{n}\"]}}\n")).collect();
+    let mut bench = Bench::with_data(&rows);
+    bench.until("the file open", |window| window.query_by_label("20 of 20 rows").is_some());
+    bench.get_by_label("More").click();
+    bench.run_steps(3);
+    bench.get_by_label("Split into training and evaluation…").click();
+    bench.run_steps(3);
+    bench.get_by_label("Split").click();
+    bench.until("written", |window| window.query_all_by_label_contains("Written: ").count() == 2);
+    let lines = |name: &str| fs::read_to_string(bench.folder().join(name)).unwrap().lines().count();
+    assert_eq!((lines("data.train.jsonl"), lines("data.eval.jsonl")), (18, 2));
+}
