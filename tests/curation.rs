@@ -193,3 +193,26 @@ fn rows_are_parted_for_training_and_evaluation() {
     let lines = |name: &str| fs::read_to_string(bench.folder().join(name)).unwrap().lines().count();
     assert_eq!((lines("data.train.jsonl"), lines("data.eval.jsonl")), (18, 2));
 }
+
+#[test]
+fn scores_and_proposals_look_as_they_did() {
+    let mut bench = Bench::pictured();
+    bench.until("data and device", |window| {
+        window.query_by_label_contains("Too long for the model: ").is_some()
+            && window.query_by_label("the processor").is_some()
+    });
+    bench.get_by_label("More").click();
+    bench.run_steps(3);
+    bench.get_by_label_contains("Score the rows").click();
+    bench.run_steps(3);
+    bench.get_by_label("Dense").click();
+    bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
+    bench.picture("data_scored");
+    bench.get_by_label("More").click();
+    bench.run_steps(3);
+    bench.get_by_label("Mine hard negatives…").click();
+    bench.until("the view", |window| window.query_by_label("Propose").is_some());
+    bench.get_by_label("Propose").click();
+    bench.until("proposals", |window| window.query_by_label_contains("24 rows, ").is_some());
+    bench.picture("mining");
+}

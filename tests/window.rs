@@ -191,6 +191,7 @@ fn every_bench_looks_as_it_did() {
     bench.until("data and device", |window| {
         window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
     });
+    bench.until("the lengths checked", |window| window.query_by_label_contains("Too long for the model: ").is_some());
     bench.picture("data");
     bench.get_by_label("Train").click();
     bench.until("the form", |window| window.query_by_label("Start training").is_some());

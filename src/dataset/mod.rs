@@ -118,8 +118,8 @@ impl Dataset {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref().to_owned();
         let source = fs::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
-        let on_disk = Some(blake3::hash(&source));
-        let decoded = encoding::decode(&source);
+        let (hash, decoded) = rayon::join(|| blake3::hash(&source), || encoding::decode(&source));
+        let on_disk = Some(hash);
         let encoding = decoded.encoding;
         let source = match decoded.bytes {
             Cow::Borrowed(_) => source,

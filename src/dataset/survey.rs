@@ -110,8 +110,6 @@ pub struct Survey {
     expectations: Expectations,
     digests: Vec<Digest>,
     types: Vec<String>,
-    /// How many rows ask the question with this hash.
-    askers: HashMap<u64, u32>,
 }
 
 impl Survey {
@@ -120,7 +118,7 @@ impl Survey {
         let mut survey = Self { expectations, ..Self::default() };
         let found: Vec<_> = (0..lines.len()).into_par_iter().map(|at| survey.look(lines, at)).collect();
         survey.digests = found.into_iter().map(|(digest, kind)| survey.with_type(digest, kind)).collect();
-        survey.count_askers();
+        survey.mark_repeated_questions();
         survey
     }
 
@@ -135,7 +133,7 @@ impl Survey {
                 self.digests[at] = self.with_type(digest, kind);
             }
             if self.digests.iter().enumerate().all(|(at, digest)| lines.id(at) == Some(digest.id)) {
-                self.count_askers();
+                self.mark_repeated_questions();
                 return;
             }
         }
@@ -151,7 +149,7 @@ impl Survey {
             };
             self.digests.push(digest);
         }
-        self.count_askers();
+        self.mark_repeated_questions();
     }
 
     /// In the order of the lines.
@@ -286,16 +284,14 @@ impl Survey {
     }
 
     /// Marks every row whose question an earlier row asks.
-    fn count_askers(&mut self) {
-        self.askers.clear();
+    fn mark_repeated_questions(&mut self) {
+        let mut asked = HashSet::with_capacity(self.digests.len());
         for digest in &mut self.digests {
             digest.faults &= !bit(FaultKind::DuplicateQuestion);
             if digest.kind == LineKind::Row {
-                let askers = self.askers.entry(digest.question).or_insert(0);
-                if *askers > 0 {
+                if !asked.insert(digest.question) {
                     digest.faults |= bit(FaultKind::DuplicateQuestion);
                 }
-                *askers += 1;
             }
         }
     }

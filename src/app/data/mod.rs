@@ -139,7 +139,8 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
                 .default_size(size::FINDINGS)
                 .show(ui, |ui| findings::show(ui, state, texts, &mut actions));
         }
-        egui::CentralPanel::no_frame().show(ui, |ui| {
+        let beside = egui::Frame::new().inner_margin(egui::Margin { left: space::SMALL as i8, ..Default::default() });
+        egui::CentralPanel::default().frame(beside).show(ui, |ui| {
             if state.is_open() {
                 rows::show(ui, state, texts, &mut actions);
             } else {
