@@ -7,7 +7,7 @@ mod window {
 use std::fs;
 
 use eframe::egui::{Event, Key, Modifiers, accesskit::Role};
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
 
 use window::bench::{Bench, TOY_DATA, TOY_MODEL, repository};
 
@@ -110,6 +110,13 @@ fn marked_rows_are_deleted_together_and_come_back_together() {
     bench.until("one row left", |window| window.query_by_label("1 of 1 rows").is_some());
     bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     bench.until("both back", |window| window.query_by_label("3 of 3 rows").is_some());
+    bench.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    bench.until("both gone", |window| window.query_by_label("1 of 1 rows").is_some());
+
+    let mut bench = bench.crash_and_open_again();
+    bench.until("the question", |window| window.query_by_label("Recover").is_some());
+    bench.get_by_label("Recover").click();
+    bench.until("recovered", |window| window.query_by_label("1 of 1 rows").is_some());
 }
 
 /// With a tiny model: scores, suspects, proposals, passages found and added.

@@ -106,7 +106,7 @@ fn edits_of_a_crash_are_offered_at_the_next_opening() {
 }
 
 #[test]
-fn a_file_that_is_dropped_is_opened_and_unsaved_edits_are_asked_about() {
+fn a_file_that_is_dropped_is_opened_beside_and_unsaved_edits_are_asked_about() {
     let mut bench = Bench::with_data(ROWS);
     bench.until("the file open", |window| window.query_by_label("Hard negatives (2)").is_some());
     bench.get_by_label("Delete: Negative 1").click();
@@ -114,9 +114,16 @@ fn a_file_that_is_dropped_is_opened_and_unsaved_edits_are_asked_about() {
     let other = bench.folder().join("other.jsonl");
     fs::write(&other, "{\"query\": \"other\", \"pos\": [\"x\"]}\n").unwrap();
     bench.drop_file(&other);
+    bench.until("the other file open", |window| window.query_by_label("Row at line 1: other").is_some());
+    // The first one waits with its edit.
+    bench.get_by_label("data.jsonl ●").click();
+    bench.until("the first file again", |window| window.query_by_label("Hard negatives (1)").is_some());
+    bench.get_by_label("More").click();
+    bench.run_steps(3);
+    bench.get_by_label("Close this file").click();
     bench.until("the question", |window| window.query_by_label("Unsaved edits").is_some());
     bench.get_by_label("Discard").click();
-    bench.until("the other file open", |window| window.query_by_label("Row at line 1: other").is_some());
+    bench.until("the other file again", |window| window.query_by_label("Row at line 1: other").is_some());
     assert_eq!(fs::read_to_string(bench.folder().join("data.jsonl")).unwrap(), ROWS);
 }
 

@@ -67,7 +67,8 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
         Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
         Purpose::OpenData => {
             let tables = ["csv", "tsv", "txt", "xlsx", "xls", "ods"];
-            Box::pin(one(jsonl(dialog).add_filter(texts.get("tables"), &tables).pick_file()))
+            let files = jsonl(dialog).add_filter(texts.get("tables"), &tables).pick_files();
+            Box::pin(async { files.await.unwrap_or_default().into_iter().map(PathBuf::from).collect() })
         }
         Purpose::Corpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
         Purpose::TrainData => {

@@ -5,6 +5,7 @@ mod data_actions;
 mod data_files;
 mod data_import;
 mod data_models;
+mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
@@ -34,6 +35,10 @@ pub struct Window {
     theme: ThemePreference,
     bench: Bench,
     data: data::State,
+    /// Files that are open and not shown.
+    shelf: Vec<data::State>,
+    /// Files that are still to be opened.
+    waiting: Vec<PathBuf>,
     data_work: data_work::DataWork,
     data_models: data_models::DataModels,
     import: data_import::Import,
@@ -74,6 +79,8 @@ enum Pending {
     LeftBehind(PathBuf),
     /// The file was changed by another program; what comes after it is saved.
     Overwrite(Option<Box<Pending>>),
+    /// Close the file that is shown.
+    CloseFile,
 }
 
 impl Window {
@@ -92,6 +99,8 @@ impl Window {
             theme,
             bench: Bench::default(),
             data: data::State::default(),
+            shelf: Vec::new(),
+            waiting: Vec::new(),
             data_work: Default::default(),
             data_models: Default::default(),
             import: Default::default(),
@@ -134,7 +143,7 @@ impl Window {
     fn show_bench(&mut self, ui: &mut egui::Ui) {
         match self.bench {
             Bench::Data => {
-                let actions = data::show(ui, &self.data, self.texts, &self.settings.recent_data);
+                let actions = data::show(ui, &self.data, self.texts, &self.settings.recent_data, &self.tabs());
                 self.data.scroll_to_selected = false;
                 actions.into_iter().for_each(|action| self.apply_data(action));
             }

@@ -125,7 +125,6 @@ impl Survey {
     /// Looks again at the lines that were touched; others may have come, gone or moved.
     pub fn update(&mut self, lines: &Lines, touched: &[LineId]) {
         let touched: HashSet<LineId> = touched.iter().copied().collect();
-        let old: HashMap<LineId, Digest>;
         let same = self.digests.len() == lines.len();
         if same {
             for at in touched.iter().filter_map(|id| lines.position(*id)) {
@@ -137,7 +136,7 @@ impl Survey {
                 return;
             }
         }
-        old = self.digests.drain(..).map(|digest| (digest.id, digest)).collect();
+        let old: HashMap<LineId, Digest> = self.digests.drain(..).map(|digest| (digest.id, digest)).collect();
         for at in 0..lines.len() {
             let known = lines.id(at).filter(|id| !touched.contains(id)).and_then(|id| old.get(&id));
             let digest = match known {
@@ -288,10 +287,8 @@ impl Survey {
         let mut asked = HashSet::with_capacity(self.digests.len());
         for digest in &mut self.digests {
             digest.faults &= !bit(FaultKind::DuplicateQuestion);
-            if digest.kind == LineKind::Row {
-                if !asked.insert(digest.question) {
-                    digest.faults |= bit(FaultKind::DuplicateQuestion);
-                }
+            if digest.kind == LineKind::Row && !asked.insert(digest.question) {
+                digest.faults |= bit(FaultKind::DuplicateQuestion);
             }
         }
     }

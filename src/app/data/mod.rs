@@ -42,6 +42,9 @@ use crate::retrieval::Method;
 pub enum Action {
     Open,
     OpenPath(PathBuf),
+    /// Shows the open file that waits at this place.
+    Switch(usize),
+    CloseFile,
     Save,
     SaveAs,
     Undo,
@@ -108,8 +111,18 @@ pub enum Action {
     RepairLine,
 }
 
+/// An open file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tab {
+    pub name: String,
+    pub path: PathBuf,
+    pub is_modified: bool,
+    /// Where it waits; none for the file that is shown.
+    pub place: Option<usize>,
+}
+
 /// Draws the bench.
-pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) -> Vec<Action> {
+pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], tabs: &[Tab]) -> Vec<Action> {
     let mut actions = Vec::new();
     commit_after_a_pause(ui, state, &mut actions);
     let width = size::EDITOR.min(ui.available_width() / 2.0).max(size::EDITOR_MIN);
@@ -120,7 +133,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf]) 
         },
     );
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
-        tools::show(ui, state, texts, recent, &mut actions);
+        tools::show(ui, state, texts, recent, tabs, &mut actions);
         if !state.bad().is_empty() {
             egui::Panel::bottom("bad lines")
                 .frame(egui::Frame::new())

@@ -6,7 +6,7 @@ use eframe::egui::{self, Align, Id, Layout, RichText};
 
 use super::rows::{optional_columns, verdict_sign};
 use super::view::{Finding, Reviewed};
-use super::{Action, State, history_view};
+use super::{Action, State, Tab, history_view};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section};
 use crate::dataset::{Script, Verdict};
@@ -17,7 +17,17 @@ pub fn filter_field() -> Id {
     Id::unique("filter rows")
 }
 
-pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], actions: &mut Vec<Action>) {
+pub fn show(
+    ui: &mut egui::Ui,
+    state: &State,
+    texts: Texts,
+    recent: &[PathBuf],
+    tabs: &[Tab],
+    actions: &mut Vec<Action>,
+) {
+    if tabs.len() > 1 {
+        ui.horizontal_wrapped(|ui| self::tabs(ui, tabs, actions));
+    }
     title(ui, state, texts);
     ui.horizontal(|ui| {
         let can_edit = state.can_edit();
@@ -48,6 +58,17 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
     }
 }
 
+/// The open files, where there are several.
+fn tabs(ui: &mut egui::Ui, tabs: &[Tab], actions: &mut Vec<Action>) {
+    for tab in tabs {
+        let mark = if tab.is_modified { " ●" } else { "" };
+        let label = ui.selectable_label(tab.place.is_none(), format!("{}{mark}", tab.name));
+        if let (true, Some(place)) = (label.on_hover_text(tab.path.display().to_string()).clicked(), tab.place) {
+            actions.push(Action::Switch(place));
+        }
+    }
+}
+
 /// What is done with the whole file, or what it is shown with.
 fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     let mut entry = |ui: &mut egui::Ui, key: &str, action: Action| {
@@ -59,6 +80,7 @@ fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action
     entry(ui, "row_add", Action::BeginRow);
     entry(ui, "export_shown", Action::ExportShown);
     entry(ui, "split", Action::BeginSplit);
+    entry(ui, "close_file", Action::CloseFile);
     entry(ui, "mark_shown", Action::MarkShown);
     ui.separator();
     ui.menu_button(texts.get("score_rows"), |ui| {

@@ -181,6 +181,14 @@ impl Window {
                 Some((text, _)) => self.data.add_passage(side, text),
                 None => Ok(()),
             },
+            Action::Switch(place) => {
+                self.switch_to(place);
+                Ok(())
+            }
+            Action::CloseFile => {
+                self.close_file();
+                Ok(())
+            }
             Action::Split => {
                 self.split_data();
                 Ok(())
@@ -200,9 +208,13 @@ impl Window {
         }
     }
 
-    /// Opens another file, after a question if this one has unsaved edits.
+    /// Opens a file beside those that are open. One that is open already is shown; the one that is shown is read
+    /// anew, after a question if it has unsaved edits.
     pub(super) fn open_unless_unsaved(&mut self, path: PathBuf) {
-        if self.data.is_modified() {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        if let Some(place) = self.shelved(&path) {
+            self.switch_to(place);
+        } else if self.data.path() == Some(&path) && self.data.is_modified() {
             self.question = Some((self.unsaved_question(), Pending::Open(path)));
         } else {
             self.open_data(path, LeftBehind::Ask);
@@ -233,8 +245,12 @@ impl Window {
         self.data.is_opening = false;
         match done {
             Ok(Ok(Opened::Open { dataset, survey, reviews, warning })) => {
-                let closed = self.data.close();
-                self.tell_error(closed);
+                if self.data.path() == dataset.path() {
+                    let closed = self.data.close();
+                    self.tell_error(closed);
+                } else {
+                    self.shelve();
+                }
                 self.remember_data(dataset.path().map(PathBuf::from).unwrap_or(path));
                 self.data.open(*dataset, survey, reviews);
                 self.checked = None;
@@ -301,7 +317,8 @@ impl Window {
         }
         match then {
             Some(Pending::Open(path)) => self.open_data(path, LeftBehind::Ask),
-            Some(Pending::Close) => self.close(),
+            Some(Pending::Close) => self.close_when_saved(),
+            Some(Pending::CloseFile) => self.close_file(),
             _ => {}
         }
     }

@@ -21,9 +21,12 @@ pub struct DataModels {
     scoring: Option<Job<scoring::RowScores>>,
     mining: Option<Job<MiningEvent>>,
     search: Option<Job<SearchEvent>>,
-    words: Option<Background<(Arc<WordIndex>, Vec<(String, f32)>)>>,
+    words: Option<Background<FoundByWords>>,
     index: Option<Arc<WordIndex>>,
 }
+
+/// Passages with their scores, and the words that they were found by.
+type FoundByWords = (Arc<WordIndex>, Vec<(String, f32)>);
 
 /// The words of a corpus.
 struct WordIndex {
@@ -40,6 +43,16 @@ impl WordIndex {
     fn find(&self, question: &str) -> Vec<(String, f32)> {
         let hits = self.words.search(question, FOUND).into_iter();
         hits.filter_map(|hit| Some((self.corpus.passages().get(hit.passage)?.text.clone(), hit.score))).collect()
+    }
+}
+
+impl DataModels {
+    /// Gives up what is under way for the file that was shown.
+    pub(super) fn leave(&mut self) {
+        self.scoring.take().iter().for_each(|job| job.cancel());
+        self.mining.take().iter().for_each(|job| job.cancel());
+        self.search.take().iter().for_each(|job| job.cancel());
+        self.words = None;
     }
 }
 

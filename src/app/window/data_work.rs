@@ -38,6 +38,13 @@ pub struct DataWork {
 /// Files that were written, with the rows of each.
 pub type Written = Vec<(PathBuf, usize)>;
 
+impl DataWork {
+    /// Gives up what is under way for the file that was shown; what is being written is written.
+    pub(super) fn leave(&mut self) {
+        (self.survey, self.search) = (None, None);
+    }
+}
+
 impl Window {
     pub(super) fn drain_data_work(&mut self) {
         self.drain_survey();
@@ -103,12 +110,16 @@ impl Window {
                 Err(_) => self.messages.error(self.texts.get("broke_off")),
             }
         }
-        if self.data.reviews_changed
-            && self.data_work.reviews.is_none()
-            && let Some(path) = self.data.path().map(Reviews::path_for)
+        if self.data_work.reviews.is_some() {
+            return;
+        }
+        // Files that wait may have reviews that are not on the disk yet.
+        let mut states = std::iter::once(&mut self.data).chain(&mut self.shelf);
+        if let Some(state) = states.find(|state| state.reviews_changed && state.path().is_some())
+            && let Some(path) = state.path().map(Reviews::path_for)
         {
-            self.data.reviews_changed = false;
-            let reviews = self.data.reviews().clone();
+            state.reviews_changed = false;
+            let reviews = state.reviews().clone();
             self.data_work.reviews = Some(Background::start(&self.context, move || reviews.save(&path)));
         }
     }

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use super::Window;
-use super::data_files::LeftBehind;
 use crate::app::background::Background;
-use crate::app::data;
 use crate::app::files::{Chosen, Purpose};
 use crate::app::train::DataChoice;
 use crate::app::widgets::Severity;
@@ -22,6 +20,7 @@ impl Window {
         self.drain_data_work();
         self.drain_data_models();
         self.drain_import();
+        self.open_waiting();
         self.drain_preparing();
         self.drain_training();
         self.drain_listing();
@@ -49,7 +48,7 @@ impl Window {
             return;
         };
         match purpose {
-            Purpose::OpenData => self.apply_data(data::Action::OpenPath(path)),
+            Purpose::OpenData => self.waiting.extend(paths),
             Purpose::SaveDataAs => self.save_data(Some(path), false, None),
             Purpose::ExportShown => self.export_shown(path),
             Purpose::Reranker => self.score_rows(Scorer::RERANKER, Some(path)),
@@ -104,9 +103,7 @@ impl Window {
     }
 
     pub(super) fn open_at_start(&mut self, start: super::setup::Start) {
-        if let Some(data) = start.data {
-            self.open_data(data, LeftBehind::Ask);
-        }
+        self.waiting = start.data;
         self.train.form.config.model_name_or_path = start.model.clone().unwrap_or_default();
         self.compare.base = start.model;
         self.compare.corpus_path = start.corpus;

@@ -39,7 +39,7 @@ impl Setup {
 
 /// Which files and models the window begins with.
 pub(super) struct Start {
-    pub data: Option<PathBuf>,
+    pub data: Vec<PathBuf>,
     pub model: Option<PathBuf>,
     pub corpus: Option<PathBuf>,
     pub questions: Option<PathBuf>,
@@ -48,12 +48,17 @@ pub(super) struct Start {
 impl Start {
     /// What was given, else what was open last, else the sample workspace.
     pub fn of(options: &StartOptions, settings: &Settings) -> Self {
-        let given = |is_folder: bool| options.paths.iter().find(|path| path.is_dir() == is_folder).cloned();
+        let given = options.paths.iter().find(|path| path.is_dir()).cloned();
+        let files: Vec<PathBuf> = options.paths.iter().filter(|path| !path.is_dir()).cloned().collect();
         let last = |path: &Option<PathBuf>| path.clone().filter(|path| path.exists());
         let recent = settings.recent_data.first().cloned();
         Self {
-            data: given(false).or_else(|| last(&recent)).or_else(|| shipped("sample_data/train.jsonl")),
-            model: given(true).or_else(|| last(&settings.model)).or_else(|| shipped("assets/starter-model")),
+            data: if files.is_empty() {
+                last(&recent).or_else(|| shipped("sample_data/train.jsonl")).into_iter().collect()
+            } else {
+                files
+            },
+            model: given.or_else(|| last(&settings.model)).or_else(|| shipped("assets/starter-model")),
             corpus: last(&settings.corpus).or_else(|| shipped("sample_data/corpus.jsonl")),
             questions: last(&settings.evaluation).or_else(|| shipped("sample_data/eval.jsonl")),
         }

@@ -61,9 +61,9 @@ impl Window {
 
     pub(super) fn dropped_files(&mut self, ui: &egui::Ui) {
         let dropped = ui.input(|input| input.raw.dropped_files.clone());
-        if let Some(path) = dropped.first().map(|file| file.path().to_path_buf()) {
+        if !dropped.is_empty() {
             self.bench = Bench::Data;
-            self.apply_data(data::Action::OpenPath(path));
+            self.waiting.extend(dropped.iter().map(|file| file.path().to_path_buf()));
         }
     }
 
@@ -85,16 +85,22 @@ impl Window {
                 self.give_up_edits();
                 self.open_data(path, LeftBehind::Ask);
             }
+            (Pending::CloseFile, Answer::Discard) => {
+                self.give_up_edits();
+                self.close_file();
+            }
             (Pending::Close, Answer::Discard) => {
                 self.give_up_edits();
-                self.close();
+                self.close_when_saved();
             }
-            (then @ (Pending::Open(_) | Pending::Close), Answer::Save) => self.save_data(None, false, Some(then)),
+            (then @ (Pending::Open(_) | Pending::Close | Pending::CloseFile), Answer::Save) => {
+                self.save_data(None, false, Some(then))
+            }
             _ => {}
         }
     }
 
-    fn give_up_edits(&mut self) {
+    pub(super) fn give_up_edits(&mut self) {
         if let Err(error) = self.data.close() {
             self.messages.error(error.to_string());
         }
@@ -107,19 +113,19 @@ impl Window {
         }
         self.apply_data(data::Action::Commit);
         let running = !self.jobs.queue().is_empty();
-        if !self.data.is_modified() && !running {
+        let modified = self.data.is_modified() || self.shelf.iter().any(data::State::is_modified);
+        if !modified && !running {
             return;
         }
         context.send_viewport_cmd(ViewportCommand::CancelClose);
+        if modified {
+            return self.close_when_saved();
+        }
         let texts = self.texts;
-        let question = if self.data.is_modified() {
-            self.unsaved_question()
-        } else {
-            Question {
-                title: texts.get("close_title").into(),
-                text: texts.get("close_while_running").into(),
-                answers: vec![("answer_close", Answer::Discard), ("answer_cancel", Answer::Cancel)],
-            }
+        let question = Question {
+            title: texts.get("close_title").into(),
+            text: texts.get("close_while_running").into(),
+            answers: vec![("answer_close", Answer::Discard), ("answer_cancel", Answer::Cancel)],
         };
         self.question = Some((question, Pending::Close));
     }
