@@ -163,13 +163,13 @@ mod tests {
     fn fixed(file: &str) -> (Dataset, Vec<FaultKind>) {
         let mut dataset = Dataset::from_bytes(file.into());
         let survey = Survey::of(dataset.lines(), Expectations::default());
-        let kinds: Vec<_> = survey.counts().into_iter().map(|(kind, _)| kind).collect();
+        let kinds: Vec<_> = survey.counts().iter().map(|(kind, _)| *kind).collect();
         for kind in kinds {
             let survey = Survey::of(dataset.lines(), Expectations::default());
             dataset.apply_all(StepName::Fix, fix_all(&survey, dataset.lines(), kind)).unwrap();
         }
         let left = Survey::of(dataset.lines(), Expectations::default());
-        (dataset, left.counts().into_iter().map(|(kind, _)| kind).collect())
+        (dataset, left.counts().iter().map(|(kind, _)| *kind).collect())
     }
 
     #[test]

@@ -110,6 +110,8 @@ pub struct Survey {
     expectations: Expectations,
     digests: Vec<Digest>,
     types: Vec<String>,
+    /// How many lines have each kind of fault.
+    counts: Vec<(FaultKind, usize)>,
 }
 
 impl Survey {
@@ -118,7 +120,7 @@ impl Survey {
         let mut survey = Self { expectations, ..Self::default() };
         let found: Vec<_> = (0..lines.len()).into_par_iter().map(|at| survey.look(lines, at)).collect();
         survey.digests = found.into_iter().map(|(digest, kind)| survey.with_type(digest, kind)).collect();
-        survey.mark_repeated_questions();
+        survey.finish();
         survey
     }
 
@@ -132,7 +134,7 @@ impl Survey {
                 self.digests[at] = self.with_type(digest, kind);
             }
             if self.digests.iter().enumerate().all(|(at, digest)| lines.id(at) == Some(digest.id)) {
-                self.mark_repeated_questions();
+                self.finish();
                 return;
             }
         }
@@ -148,7 +150,7 @@ impl Survey {
             };
             self.digests.push(digest);
         }
-        self.mark_repeated_questions();
+        self.finish();
     }
 
     /// In the order of the lines.
@@ -171,10 +173,9 @@ impl Survey {
         digest.type_at.checked_sub(1).and_then(|at| self.types.get(usize::from(at))).map_or("", String::as_str)
     }
 
-    /// How many lines have each kind of fault.
-    pub fn counts(&self) -> Vec<(FaultKind, usize)> {
-        let count = |kind: &FaultKind| self.digests.iter().filter(|digest| digest.has(*kind)).count();
-        FaultKind::ALL.iter().map(|kind| (*kind, count(kind))).filter(|(_, count)| *count > 0).collect()
+    /// How many lines have each kind of fault; kinds that none has are left out.
+    pub fn counts(&self) -> &[(FaultKind, usize)] {
+        &self.counts
     }
 
     /// Everything that is wrong with the line at `at` (0-based), with its place.
@@ -282,8 +283,8 @@ impl Survey {
         digest
     }
 
-    /// Marks every row whose question an earlier row asks.
-    fn mark_repeated_questions(&mut self) {
+    /// Marks every row whose question an earlier row asks, and counts.
+    fn finish(&mut self) {
         let mut asked = HashSet::with_capacity(self.digests.len());
         for digest in &mut self.digests {
             digest.faults &= !bit(FaultKind::DuplicateQuestion);
@@ -291,6 +292,13 @@ impl Survey {
                 digest.faults |= bit(FaultKind::DuplicateQuestion);
             }
         }
+        let mut counts = [0; FaultKind::ALL.len()];
+        for digest in self.digests.iter().filter(|digest| digest.has_faults()) {
+            for (count, kind) in counts.iter_mut().zip(FaultKind::ALL) {
+                *count += usize::from(digest.has(kind));
+            }
+        }
+        self.counts = FaultKind::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect();
     }
 }
 

@@ -48,7 +48,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
             actions.push(Action::WorstFirst);
         }
     }
-    for (kind, count) in counts {
+    for &(kind, count) in counts {
         let chosen = filter.finding == Some(Finding::Kind(kind));
         let name = texts.get(finding_key(kind));
         ui.horizontal(|ui| {

@@ -123,7 +123,7 @@ fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
         if state.has_scores() {
             ui.selectable_value(&mut filter.finding, Some(Finding::Suspected), texts.get("finding_suspected"));
         }
-        for (kind, _) in state.survey().map(|survey| survey.counts()).unwrap_or_default() {
+        for &(kind, _) in state.survey().map(|survey| survey.counts()).unwrap_or_default() {
             if !kind.is_bad() {
                 let name = texts.get(super::findings::finding_key(kind));
                 ui.selectable_value(&mut filter.finding, Some(Finding::Kind(kind)), name);
