@@ -172,25 +172,16 @@ fn without_an_output_folder_the_run_lies_in_the_workspace() {
     assert!(model.parent().unwrap().join("events.jsonl").is_file(), "{text}");
 }
 
+/// Training of the tiny model on its rows, on the processor.
+const TRAIN: [&str; 7] = ["train", "--model_name_or_path", MODEL, "--train_data", DATA, "--device", "cpu"];
+
 /// The same numbers twice, and no model.
 #[test]
 fn a_dry_run_shows_every_loss_and_writes_nothing() {
-    let words = [
-        "train",
-        "--model_name_or_path",
-        MODEL,
-        "--train_data",
-        DATA,
-        "--device",
-        "cpu",
-        "--dry-run",
-        "2",
-        "--no-shuffle",
-        "--json",
-    ];
     let run = || -> Vec<Value> {
         let done = weldbench()
-            .args(words)
+            .args(TRAIN)
+            .args(["--dry-run", "2", "--no-shuffle", "--json"])
             .args(["--unified_finetuning", "--use_self_distill", "--train_group_size", "3"])
             .assert()
             .success();
@@ -210,19 +201,8 @@ fn a_trace_has_a_line_for_every_step() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace.jsonl");
     weldbench()
-        .args([
-            "train",
-            "--model_name_or_path",
-            MODEL,
-            "--train_data",
-            DATA,
-            "--device",
-            "cpu",
-            "--max_steps",
-            "3",
-            "--train_group_size",
-            "2",
-        ])
+        .args(TRAIN)
+        .args(["--max_steps", "3", "--train_group_size", "2"])
         .arg("--trace")
         .arg(&trace)
         .arg("--output_dir")

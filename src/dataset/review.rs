@@ -101,10 +101,6 @@ impl Reviews {
             self.rows.insert(to.to_owned(), review);
         }
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -117,7 +113,7 @@ mod tests {
         let path = Reviews::path_for(&folder.path().join("train.jsonl"));
         assert!(path.ends_with("train.review.jsonl"));
         let mut reviews = Reviews::read(&path).unwrap();
-        assert!(reviews.is_empty());
+        assert_eq!(reviews, Reviews::default());
         let unsure = Review { verdict: Some(Verdict::Unsure), note: "见标准\nISO 5817".into() };
         reviews.set("什么是咬边", unsure.clone());
         reviews.set("q", Review { verdict: Some(Verdict::Accepted), note: String::new() });

@@ -158,7 +158,7 @@ impl Survey {
         &self.digests
     }
 
-    /// Whether any row is a usable one.
+    /// How many lines are usable rows.
     pub fn rows(&self) -> usize {
         self.digests.iter().filter(|digest| digest.kind == LineKind::Row).count()
     }

@@ -189,7 +189,8 @@ fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Acti
 fn keys(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
     const DIGITS: [Key; 9] =
         [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
-    if ui.ctx().egui_wants_keyboard_input() || state.shows_keys || state.split.is_some() || state.mining.is_some() {
+    let is_covered = ui.ctx().memory(|memory| memory.top_modal_layer().is_some());
+    if ui.ctx().egui_wants_keyboard_input() || is_covered {
         return;
     }
     let (modifiers, events) = ui.input(|input| (input.modifiers, input.events.clone()));

@@ -14,10 +14,9 @@ use crate::dataset::{
     Dataset, DatasetError, Edit, FaultKind, LineId, LineKind, Lines, Problem, Review, Reviews, Row, Side, StepInfo,
     StepName, Survey, Verdict, fix, fix_all,
 };
-use crate::training::TrainingFile;
 
 /// Bytes up to which a file is searched and sorted within a frame; larger ones are on another thread.
-const AT_ONCE: usize = 4 << 20;
+const AT_ONCE: usize = 1 << 20;
 
 /// What is shown in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,17 +300,6 @@ impl State {
     pub fn set_scores(&mut self, scores: impl IntoIterator<Item = (LineId, RowScores)>) {
         self.scores.extend(scores);
         self.find_visible();
-    }
-
-    /// The rows as they are here, to train on.
-    pub fn training_file(&self) -> Option<TrainingFile> {
-        let rows = match (&self.dataset, &self.lent) {
-            (Some(dataset), _) => dataset.rows(),
-            (None, Some(lent)) => lent.lines.rows(),
-            (None, None) => return None,
-        };
-        let (lines, rows) = rows.into_iter().unzip();
-        Some(TrainingFile { path: self.path()?.to_path_buf(), in_folder: false, rows, lines })
     }
 
     /// Rows to work on: those that are marked, or else all that the table shows.

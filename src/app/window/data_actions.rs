@@ -280,7 +280,8 @@ impl Window {
     pub(super) fn save_data(&mut self, to: Option<PathBuf>, overwrite: bool, then: Option<Pending>) {
         let committed = self.data.commit();
         self.tell_error(committed);
-        if self.saving.is_some() {
+        // The file that is being opened takes the place of this one, which must be there then.
+        if self.saving.is_some() || self.opening.is_some() {
             return;
         }
         if let Some(dataset) = self.data.lend() {

@@ -10,7 +10,7 @@ use crate::app::train::{Action, DataChoice, EarlierRun, Run};
 use crate::app::widgets::Severity;
 use crate::jobs::training::{self, TrainRequest};
 use crate::jobs::{Failure, Status};
-use crate::training::read_files;
+use crate::training::{TrainingFile, read_files};
 use crate::workspace::{RunState, Runs};
 
 /// A run made ready, and what was odd about its data.
@@ -61,11 +61,15 @@ impl Window {
         let mut config = self.train.form.config.clone();
         self.remember_training();
         let runs = Runs::new(self.workspace.runs());
-        let open_file = self.data.training_file();
+        let open_file = self.data.path().map(|path| (path.to_path_buf(), self.data.lines()));
         let choice = self.train.data.clone();
         self.preparing = Some(Background::start(&self.context, move || {
             let (files, warnings) = match choice {
                 DataChoice::OpenFile => {
+                    let open_file = open_file.map(|(path, lines)| {
+                        let (lines, rows) = lines.rows().into_iter().unzip();
+                        TrainingFile { path, in_folder: false, rows, lines }
+                    });
                     config.train_data = open_file.iter().map(|file| file.path.clone()).collect();
                     (open_file.into_iter().collect(), Vec::new())
                 }
