@@ -53,7 +53,7 @@ fn batch(trainer: &Trainer) -> TokenizedBatch {
         teacher: None,
         layout: Layout { queries: 2, group: 3, in_batch: true },
     }
-    .tokenize(trainer.base.folder.tokenizer(), &trainer.config, 128)
+    .tokenize(trainer.folder.tokenizer(), &trainer.config, 128)
     .unwrap()
 }
 
@@ -76,7 +76,6 @@ struct Move<'a> {
 impl ModuleMapper for Move<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, value, mapper) = param.consume();
-        let value = value.inner();
         let moved = match self.trainer.names.get(&id).and_then(|name| self.direction.get(name)) {
             Some(part) => {
                 let data = TensorData::new(part.clone(), value.dims());
@@ -84,7 +83,7 @@ impl ModuleMapper for Move<'_> {
             }
             None => value,
         };
-        Param::from_mapped_value(id, Tensor::from_inner(moved).set_require_grad(true), mapper)
+        Param::from_mapped_value(id, moved, mapper)
     }
 }
 
@@ -94,11 +93,11 @@ fn slope(config: &TrainingConfig, model: &Path) -> f64 {
     let mut trainer = trainer(config, model);
     let (_, gradient) = first(&mut trainer);
     let norm = gradient.values().flatten().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-    let start = trainer.model.clone();
+    let start = trainer.model().clone();
     let step = 2e-3;
     let [above, below] = [1.0, -1.0].map(|sign| {
         let by = sign * step / norm;
-        trainer.model = start.clone().map(&mut Move { trainer: &trainer, direction: &gradient, by });
+        trainer.model = Some(start.clone().map(&mut Move { trainer: &trainer, direction: &gradient, by }));
         first(&mut trainer).0
     });
     (above - below) / (2.0 * step) / norm
