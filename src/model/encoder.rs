@@ -234,6 +234,18 @@ fn drop_hidden(x: Tensor<2>, dropout: Option<Dropout>, place: u64, tokens: &Toke
 }
 
 impl Layer {
+    /// The layer's linear maps, each with its name in a weight file.
+    pub fn linears_mut(&mut self) -> [(&'static str, &mut Linear); 6] {
+        [
+            ("attention.self.query", &mut self.query),
+            ("attention.self.key", &mut self.key),
+            ("attention.self.value", &mut self.value),
+            ("attention.output.dense", &mut self.attention_output),
+            ("intermediate.dense", &mut self.intermediate),
+            ("output.dense", &mut self.output),
+        ]
+    }
+
     fn load(config: &EncoderConfig, index: usize, loader: &mut Loader) -> Result<Self, ModelError> {
         let (size, inner, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
         let name = |part: &str| format!("encoder.layer.{index}.{part}");

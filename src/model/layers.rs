@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData, module};
+use rand::{Rng, RngExt};
 
 use super::ModelError;
 use super::gradients::Gradients;
@@ -32,6 +33,19 @@ pub struct Lora {
 }
 
 impl Lora {
+    /// A change that is nothing yet: `A` uniform within `±1/√in`, `B` zero (as in peft).
+    pub fn fresh(weight: &Tensor<2>, rank: usize, scale: f64, dropout: f64, rng: &mut impl Rng) -> Self {
+        let ([to, from], device) = (weight.dims(), weight.device());
+        let bound = 1.0 / (from as f32).sqrt();
+        let values: Vec<f32> = (0..rank * from).map(|_| rng.random_range(-bound..bound)).collect();
+        Self {
+            a: Param::from_tensor(Tensor::from_data(TensorData::new(values, [rank, from]), &device)),
+            b: Param::from_tensor(Tensor::zeros([to, rank], &device)),
+            scale,
+            dropout,
+        }
+    }
+
     fn input(&self, x: &Tensor<2>, rows: Option<&RowKeys>) -> Tensor<2> {
         match rows {
             Some(rows) if self.dropout > 0.0 => ops::dropout(x.clone(), rows, self.dropout),
@@ -47,6 +61,15 @@ impl Lora {
 impl Linear {
     pub fn new(weight: Param<Tensor<2>>, bias: Param<Tensor<1>>) -> Self {
         Self { weight, bias, lora: None }
+    }
+
+    /// The map with its low-rank change added to the weight.
+    pub fn merged(mut self) -> Self {
+        if let Some(lora) = self.lora.take() {
+            let change = lora.b.val().matmul(lora.a.val()).mul_scalar(lora.scale);
+            self.weight = self.weight.map(|weight| weight + change);
+        }
+        self
     }
 
     /// `[..., in]` to `[..., out]`, without the low-rank change; a graph is kept where `x` has one.

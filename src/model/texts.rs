@@ -17,6 +17,9 @@ pub struct TokenTensors {
     pub grouping: Grouping,
     /// What stands at each computed token.
     tokens: Vec<Token>,
+    /// Each text's own tokens.
+    lengths: Vec<usize>,
+    padding_id: u32,
     /// For each text its number, which dropout draws with.
     numbers: Vec<u32>,
     device: Device,
@@ -37,8 +40,9 @@ impl TokenTensors {
         let packed = *device == Device::flex();
         let mut tokens = Vec::with_capacity(batch.ids.len());
         let mut spans = Vec::with_capacity(batch.rows);
+        let lengths: Vec<usize> = (0..batch.rows).map(|text| batch.length_of(text)).collect();
         for (text, ids) in batch.ids.chunks(batch.length.max(1)).enumerate() {
-            let own = batch.mask[text * batch.length..][..batch.length].iter().filter(|kept| **kept).count();
+            let own = lengths[text];
             spans.push(Span { start: tokens.len(), len: own });
             let mut count = 0;
             for (place, &id) in ids.iter().enumerate().take(if packed { own } else { batch.length }) {
@@ -71,6 +75,8 @@ impl TokenTensors {
             mask: Tensor::from_data(TensorData::new(mask, [batch.rows, batch.length]), device),
             grouping,
             tokens,
+            lengths,
+            padding_id,
             numbers: (0..batch.rows as u32).collect(),
             device: device.clone(),
         }
@@ -115,6 +121,50 @@ impl TokenTensors {
             let trained: Vec<f32> = self.tokens.iter().map(|token| f32::from(u8::from(!is_padding(token)))).collect();
             Tensor::from_data(TensorData::new(trained, [self.tokens.len(), 1]), &self.device)
         })
+    }
+
+    /// Ids of one text's own tokens.
+    pub fn ids_of(&self, text: usize) -> Vec<u32> {
+        let own = self.lengths[text];
+        self.tokens.iter().filter(|token| token.text as usize == text).take(own).map(|token| token.id).collect()
+    }
+
+    /// Some of the texts as a batch of their own.
+    pub fn batch(&self, texts: &[usize]) -> TokenBatch {
+        let length = texts.iter().map(|&text| self.lengths[text]).max().unwrap_or(0);
+        let mut batch = TokenBatch { rows: texts.len(), length, ids: Vec::new(), mask: Vec::new() };
+        for &text in texts {
+            let own = self.ids_of(text);
+            batch.mask.extend((0..length).map(|place| place < own.len()));
+            batch.ids.extend(own);
+            batch.ids.resize(batch.mask.len(), self.padding_id);
+        }
+        batch
+    }
+
+    /// Values `[tokens, hidden]` text by text, padding left out; `None` if the device does not give them.
+    pub fn rows_of_texts(&self, hidden: Tensor<2>) -> Option<Vec<Vec<f32>>> {
+        let size = hidden.dims()[1];
+        let values = super::read(hidden).ok()?;
+        let mut rows = vec![Vec::new(); self.texts];
+        for (token, values) in self.tokens.iter().zip(values.chunks_exact(size)) {
+            if (token.place as usize) < self.lengths[token.text as usize] {
+                rows[token.text as usize].extend_from_slice(values);
+            }
+        }
+        Some(rows)
+    }
+
+    /// The reverse: values of texts as `[tokens, hidden]`, padding 0.
+    pub fn laid_out<'a>(&self, texts: impl Iterator<Item = &'a [f32]>, size: usize) -> Vec<f32> {
+        let mut values = Vec::with_capacity(self.tokens.len() * size);
+        for (text, own) in texts.enumerate() {
+            values.extend_from_slice(own);
+            if let Grouping::Padded { longest, .. } = &self.grouping {
+                values.resize((text + 1) * longest * size, 0.0);
+            }
+        }
+        values
     }
 
     /// What dropout draws with in the place of a network that `key` stands for.

@@ -3,17 +3,20 @@
 //! Only scores and losses have a graph, over the vectors of all texts. Its gradients go back through the heads and the
 //! encoder text by text or all at once, which comes to the same (gradient caching, Gao et al. 2021).
 
+mod below;
+mod lora;
 mod pieces;
 mod precision;
 #[cfg(test)]
 mod tests;
 mod vectors;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation};
 
+use self::below::Below;
 use self::pieces::Piece;
 use self::precision::{LossScale, Precision};
 use self::vectors::{Leaves, TextVectors};
@@ -34,6 +37,12 @@ use crate::model::{EmbeddingModel, HostTensor, ModelFolder};
 pub struct TrainedModel {
     pub encoder: Encoder,
     pub heads: Option<Heads>,
+}
+
+impl From<EmbeddingModel> for TrainedModel {
+    fn from(model: EmbeddingModel) -> Self {
+        Self { encoder: model.encoder, heads: model.heads }
+    }
 }
 
 /// A model in training. All its work belongs on one thread.
@@ -57,6 +66,8 @@ pub struct Trainer {
     loss_scale: LossScale,
     losses: Vec<Tensor<1>>,
     gradients: Gradients,
+    /// What the frozen layers make of texts that came before.
+    below: Below,
 }
 
 /// Losses of some micro-batches and the sum of their gradients, still on the device.
@@ -106,7 +117,8 @@ impl Trainer {
             Some(top) if top < layers => layers - top,
             _ => 0,
         };
-        let EmbeddingModel { folder, encoder, heads, names: encoder_names, unused } = base;
+        let EmbeddingModel { folder, mut encoder, heads, names: encoder_names, unused } = base;
+        let changes = if config.use_lora { lora::put_on(&mut encoder, first_trained, config) } else { Vec::new() };
         let mut names: HashMap<ParamId, String> = encoder_names.iter().cloned().collect();
         if let Some(heads) = &heads {
             for (name, linear) in [("sparse_linear", &heads.sparse), ("colbert_linear", &heads.colbert)] {
@@ -114,10 +126,14 @@ impl Trainer {
                 names.insert(linear.bias.id, format!("{name}.bias"));
             }
         }
-        let trained = (names.iter())
-            .filter(|(_, name)| !is_frozen(name, first_trained, config.fix_position_embedding))
+        // Of an encoder with low-rank changes, these are trained and nothing else.
+        let is_changed = |id: &ParamId| config.use_lora && encoder_names.iter().any(|(own, _)| own == id);
+        let mut trained: HashSet<ParamId> = (names.iter())
+            .filter(|(id, name)| !is_frozen(name, first_trained, config) && !is_changed(id))
             .map(|(id, _)| *id)
             .collect();
+        trained.extend(changes.iter().map(|(id, _)| *id));
+        names.extend(changes);
         Ok(Self {
             config: config.clone(),
             model: Some(TrainedModel { encoder, heads }),
@@ -133,6 +149,7 @@ impl Trainer {
             micro_batches: 0,
             losses: Vec::new(),
             gradients: Gradients::of(trained),
+            below: Below::default(),
         })
     }
 
@@ -201,18 +218,17 @@ impl Trainer {
         Window { losses: std::mem::take(&mut self.losses), gradients: self.gradients.take() }
     }
 
-    fn encode(&self, model: &TrainedModel, piece: Piece, keep: Keep) -> Pass {
+    fn encode(&mut self, model: &TrainedModel, piece: Piece, keep: Keep) -> Pass {
         let keep = if self.first_trained == model.encoder.layers.len() { Keep::Nothing } else { keep };
-        let embedded = model.encoder.below(self.first_trained, &piece.tokens, self.dropout_below(piece.dropout));
-        let (hidden, trace) =
-            model.encoder.forward_from(self.first_trained, embedded, &piece.tokens, piece.dropout, keep);
+        let input = self.below(model, &piece);
+        let (hidden, trace) = model.encoder.forward_from(self.first_trained, input, &piece.tokens, piece.dropout, keep);
         let hidden = piece.tokens.padded(hidden).cast(FloatDType::F32);
         let vectors = self.head_vectors(model.heads.as_ref(), hidden.clone(), piece.tokens.mask.clone());
         Pass { piece, hidden, trace, vectors }
     }
 
     /// The score matrices that the next micro-batch's losses would be made of, read from the device.
-    pub fn scores(&self, batch: &TokenizedBatch) -> Result<ScoreMatrices, TrainingError> {
+    pub fn scores(&mut self, batch: &TokenizedBatch) -> Result<ScoreMatrices, TrainingError> {
         let model = self.precision.computing(self.model());
         let pieces = self.pieces(&model, batch);
         let passes: Vec<Pass> = pieces.into_iter().map(|piece| self.encode(&model, piece, Keep::Nothing)).collect();
@@ -306,6 +322,7 @@ impl Trainer {
     /// The tuned model, on the run's device.
     pub fn into_model(mut self) -> EmbeddingModel {
         let TrainedModel { encoder, heads } = self.model.take().expect("a step puts the model back");
+        let encoder = lora::merge(encoder);
         EmbeddingModel { folder: self.folder, encoder, heads, names: self.encoder_names, unused: self.unused }
     }
 
@@ -365,8 +382,12 @@ struct Pass {
     vectors: TextVectors,
 }
 
-fn is_frozen(name: &str, first_trained: usize, fix_position_embedding: bool) -> bool {
-    if fix_position_embedding && name.contains("position_embeddings") {
+fn is_frozen(name: &str, first_trained: usize, config: &TrainingConfig) -> bool {
+    let fixed = [
+        (config.fix_position_embedding, "embeddings.position_embeddings"),
+        (config.fix_word_embedding, "embeddings.word_embeddings"),
+    ];
+    if fixed.iter().any(|(fixed, table)| *fixed && name.starts_with(table)) {
         return true;
     }
     let layer = name

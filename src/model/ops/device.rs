@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor, TensorData, activation, module};
 
 use super::{AttentionDropout, LayerNormGradients, SPREAD, drop_limit};
@@ -173,19 +172,10 @@ pub fn attention(
     let dtype = query.dtype();
     let blocks = shape.blocks().map(|(first, rows)| {
         let query = query.clone().narrow(2, first, rows);
-        let Some(dropout) = dropout else {
-            let padding =
-                padding.map(|padding| padding.clone().expand([shape.texts, shape.heads, rows, shape.longest]));
-            return module::attention(
-                query,
-                key.clone(),
-                value.clone(),
-                padding,
-                None,
-                AttentionModuleOptions::default(),
-            );
-        };
-        let chances = shape.chances(query, key.clone(), padding) * shape.factors(dropout, first, rows);
+        let mut chances = shape.chances(query, key.clone(), padding);
+        if let Some(dropout) = dropout {
+            chances = chances * shape.factors(dropout, first, rows);
+        }
         like(chances, dtype).matmul(value.clone())
     });
     shape.join(Tensor::cat(blocks.collect(), 2))

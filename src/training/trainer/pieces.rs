@@ -68,7 +68,8 @@ impl Trainer {
             key: mix(mix(self.config.seed, self.micro_batches), side as u64),
         };
         // A low-rank change drops values of its own, by its own chance.
-        let any = dropout.hidden > 0.0 || dropout.attention > 0.0;
+        let lora = self.config.use_lora && self.config.lora_dropout > 0.0;
+        let any = dropout.hidden > 0.0 || dropout.attention > 0.0 || lora;
         any.then_some(dropout)
     }
 
