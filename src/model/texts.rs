@@ -123,6 +123,11 @@ impl TokenTensors {
         })
     }
 
+    /// Tokens of all texts, padding not counted.
+    pub fn own_tokens(&self) -> usize {
+        self.lengths.iter().sum()
+    }
+
     /// Ids of one text's own tokens.
     pub fn ids_of(&self, text: usize) -> Vec<u32> {
         let own = self.lengths[text];

@@ -41,10 +41,12 @@ impl Trainer {
             (0..texts.len()).filter(|text| !self.below.known.contains_key(&texts[*text])).collect();
         let whole = missing.len() == texts.len();
         if !missing.is_empty() {
-            let batch = piece.tokens.batch(&missing);
-            let tokens = TokenTensors::new(&batch, &model.encoder.embeddings, &self.device);
-            let hidden = model.encoder.below(first, &tokens, None);
-            let fits = batch.tokens() * hidden.dims()[1] <= self.below.room;
+            // A piece of which nothing is known goes through as it is, and is the answer.
+            let part = (!whole)
+                .then(|| TokenTensors::new(&piece.tokens.batch(&missing), &model.encoder.embeddings, &self.device));
+            let tokens = part.as_ref().unwrap_or(&piece.tokens);
+            let hidden = model.encoder.below(first, tokens, None);
+            let fits = tokens.own_tokens() * hidden.dims()[1] <= self.below.room;
             let read = if fits { tokens.rows_of_texts(hidden.clone()) } else { None };
             match read {
                 Some(rows) => {
