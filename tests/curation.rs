@@ -134,7 +134,7 @@ fn a_model_scores_mines_and_finds() {
     bench.run_steps(3);
     bench.get_by_label_contains("Score the rows").click();
     bench.run_steps(3);
-    bench.get_by_label("Hybrid").click();
+    bench.get_by_label("With the model, every method").click();
     bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
     assert!(bench.query_all_by_label_contains(" to the best positive)").next().is_some(), "no score is shown");
     assert!(bench.query_by_label_contains("Suspected false negatives: ").is_some());
@@ -216,7 +216,7 @@ fn scores_and_proposals_look_as_they_did() {
     bench.run_steps(3);
     bench.get_by_label_contains("Score the rows").click();
     bench.run_steps(3);
-    bench.get_by_label("Dense").click();
+    bench.get_by_label("With the model, every method").click();
     bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
     bench.picture("data_scored");
     bench.get_by_label("More").click();
