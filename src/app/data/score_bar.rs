@@ -54,7 +54,7 @@ fn measure_key(by: Measure) -> &'static str {
 /// A score with its margin to the best positive; whether the passage is suspected of being a false negative.
 fn margin(scores: &RowScores, side: Side, index: usize, by: Measure) -> Option<(f32, f32, bool)> {
     let (score, best) = (scores.get(side, index, by)?, scores.best_positive(by)?);
-    Some((score, score - best, side == Side::Negative && score >= best))
+    Some((score, score - best, scores.is_suspect(side, index, by)))
 }
 
 fn number(ui: &mut egui::Ui, texts: Texts, scores: &RowScores, side: Side, index: usize, by: Measure) {

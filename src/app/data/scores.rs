@@ -50,9 +50,18 @@ impl RowScores {
         self.all(Side::Positive, by).into_iter().reduce(f32::max)
     }
 
-    /// By how much the best negative is above the best positive; from 0 on it is a suspected false negative.
+    /// By how much the best negative is above the best positive; from 0 on it is a suspected false negative. None
+    /// where neither shares a word with the question: that sparse score says nothing.
     pub fn margin(&self, by: Measure) -> Option<f32> {
-        suspicion(&self.all(Side::Positive, by), &self.all(Side::Negative, by))
+        let [positives, negatives] = [Side::Positive, Side::Negative].map(|side| self.all(side, by));
+        let is_silent = by == Measure::Sparse && positives.iter().chain(&negatives).all(|score| *score == 0.0);
+        if is_silent { None } else { suspicion(&positives, &negatives) }
+    }
+
+    /// Whether a passage is a negative that scores as high as the best positive.
+    pub fn is_suspect(&self, side: Side, index: usize, by: Measure) -> bool {
+        let (score, best) = (self.get(side, index, by), self.best_positive(by));
+        side == Side::Negative && score >= best && best.is_some() && self.margin(by).is_some()
     }
 
     /// Whether a passage lacks a score by a measure.
@@ -324,6 +333,18 @@ mod tests {
         assert_eq!(scores.margin(line), Some(0.25), "the same model goes on");
         scores.begin(with("two"));
         assert_eq!((scores.margin(line), scores.with()), (None, &[with("two")][..]));
+    }
+
+    #[test]
+    fn a_sparse_score_without_any_common_word_says_nothing() {
+        let (mut scores, line) = (Scores::default(), line());
+        let row = row("q", &["a"], &["b", "c"]);
+        scores.take(line, &row, &[scored(Measure::Sparse, &[0.0], &[0.0, 0.0])], &row);
+        let of = scores.of(line).unwrap();
+        assert_eq!((of.margin(Measure::Sparse), of.is_suspect(Side::Negative, 0, Measure::Sparse)), (None, false));
+        scores.take(line, &row, &[scored(Measure::Sparse, &[0.0], &[0.1, 0.0])], &row);
+        let of = scores.of(line).unwrap();
+        assert_eq!((of.margin(Measure::Sparse), of.is_suspect(Side::Negative, 0, Measure::Sparse)), (Some(0.1), true));
     }
 
     #[test]
