@@ -134,7 +134,7 @@ fn a_model_scores_mines_and_finds() {
     bench.run_steps(3);
     bench.get_by_label_contains("Score the rows").click();
     bench.run_steps(3);
-    bench.get_by_label("Hybrid").click();
+    bench.get_by_label("With the model, every method").click();
     bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
     assert!(bench.query_all_by_label_contains(" to the best positive)").next().is_some(), "no score is shown");
     assert!(bench.query_by_label_contains("Suspected false negatives: ").is_some());
@@ -185,7 +185,7 @@ fn a_table_is_shown_imported_and_opened() {
     bench.until("the dialog", |window| window.query_by_label_contains("什么是咬边").is_some());
     bench.get_by_label("Import").click();
     bench.until("the rows open", |window| window.query_by_label("Row at line 1: 什么是咬边").is_some());
-    assert!(bench.query_by_label("1 rows imported, 1 lines left out.").is_some());
+    assert!(bench.query_by_label("1 rows imported, 1 lines left out.\nLine 3: there is no question").is_some());
     let written = fs::read_to_string(bench.folder().join("问答.jsonl")).unwrap();
     assert_eq!(written, "{\"query\": \"什么是咬边\", \"pos\": [\"焊趾处的沟槽\"], \"neg\": [\"焊缝表面的沟槽\"]}\n");
 }
@@ -216,7 +216,7 @@ fn scores_and_proposals_look_as_they_did() {
     bench.run_steps(3);
     bench.get_by_label_contains("Score the rows").click();
     bench.run_steps(3);
-    bench.get_by_label("Dense").click();
+    bench.get_by_label("With the model, every method").click();
     bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
     bench.picture("data_scored");
     bench.get_by_label("More").click();

@@ -149,6 +149,73 @@ fn positive_aware_mining_leaves_nothing_above_a_positive() {
 }
 
 #[test]
+fn the_highest_are_taken_when_asked_for_whatever_the_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = |name: &str, more: &[&str]| {
+        let output = folder.path().join(name);
+        let mut command = weldbench();
+        command.args(["mine", "--device", "cpu", "--model", MODEL, "--input_file", INPUT, "--candidate_pool", POOL]);
+        command.args(["--range_for_sampling", "2-20", "--negative_number", "3"]);
+        command.args(more).arg("--output_file").arg(&output).assert().success();
+        let negatives = rows(&output).iter().map(|row| texts(row, "neg")).collect::<Vec<_>>();
+        (negatives, output)
+    };
+    let (first, output) = mine("first.jsonl", &["--draw", "highest", "--seed", "1"]);
+    assert_eq!(first, mine("second.jsonl", &["--draw", "highest", "--seed", "2"]).0);
+    let drawn = mine("drawn.jsonl", &["--seed", "1"]).0;
+    assert_ne!(first, drawn);
+
+    // What was taken stands in the order of its scores, and a draw is never better as a whole.
+    let score = |input: &Path, name: &str| {
+        let output = folder.path().join(name);
+        let mut command = weldbench();
+        command.args(["score", "--device", "cpu", "--model", MODEL, "--input_file"]).arg(input);
+        command.arg("--output_file").arg(&output).assert().success();
+        let numbers = |row: &Value| -> Vec<f64> {
+            row["neg_scores"].as_array().unwrap().iter().map(|score| score.as_f64().unwrap()).collect()
+        };
+        rows(&output).iter().map(numbers).collect::<Vec<_>>()
+    };
+    let highest = score(&output, "highest_scored.jsonl");
+    let drawn = score(&folder.path().join("drawn.jsonl"), "drawn_scored.jsonl");
+    let mut compared = 0;
+    for (highest, drawn) in highest.iter().zip(&drawn).filter(|(highest, drawn)| highest != drawn) {
+        assert!(highest.is_sorted_by(|one, other| one >= &(other - 1e-6)), "{highest:?}");
+        assert!(highest.iter().sum::<f64>() >= drawn.iter().sum::<f64>() - 1e-6);
+        compared += 1;
+    }
+    assert!(compared > 2, "hardly any row was drawn for");
+}
+
+#[test]
+fn a_rows_prompt_and_a_given_instruction_stand_before_questions() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |query: &str, prompt: Option<&str>| {
+        let mut row = json!({"query": query, "pos": ["a groove at the toe"], "neg": ["a pore", "夹渣"]});
+        if let Some(prompt) = prompt {
+            row["prompt"] = json!(prompt);
+        }
+        row.to_string() + "\n"
+    };
+    let score = |name: &str, rows_in: String, more: &[&str]| -> Vec<Value> {
+        let (input, output) = (folder.path().join(name), folder.path().join(format!("scored_{name}")));
+        fs::write(&input, rows_in).unwrap();
+        let mut command = weldbench();
+        command.args(["score", "--device", "cpu", "--model", MODEL, "--method", "hybrid", "--input_file"]).arg(&input);
+        command.arg("--output_file").arg(&output).args(more).assert().success();
+        rows(&output).iter().flat_map(|row| [row["pos_scores"].clone(), row["neg_scores"].clone()]).collect()
+    };
+    let given = ["--query_instruction_for_retrieval", "Search: ", "--query_instruction_format_for_retrieval", "{}>{}"];
+    let prompted = score("a.jsonl", row("undercut", None) + &row("undercut", Some("Find: ")), &given);
+    let written = score("b.jsonl", row("Search: >undercut", None) + &row("Find: >undercut", None), &[]);
+    assert_eq!(prompted, written);
+    assert_ne!(prompted[..2], prompted[2..], "a prompt changes nothing");
+    let mut command = weldbench();
+    command.args(["score", "--model", MODEL, "--input_file", INPUT, "--output_file", "no.jsonl"]);
+    command.args(["--query_instruction_format", "{}"]).assert().code(2);
+}
+
+#[test]
 fn a_reranker_scores_every_passage_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let (logits, shares) = (folder.path().join("logits.jsonl"), folder.path().join("shares.jsonl"));

@@ -15,6 +15,7 @@ pub enum Purpose {
     OpenData,
     SaveDataAs,
     ExportShown,
+    ImportCorpus,
     Reranker,
     TrainModel,
     TrainData,
@@ -30,6 +31,7 @@ impl Purpose {
             Self::OpenData => "dialog_open_data",
             Self::SaveDataAs => "dialog_save_data",
             Self::ExportShown => "export_shown",
+            Self::ImportCorpus => "dialog_corpus",
             Self::Reranker => "dialog_reranker",
             Self::TrainModel => "dialog_train_model",
             Self::TrainData => "dialog_train_data",
@@ -69,6 +71,10 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
             let tables = ["csv", "tsv", "txt", "xlsx", "xls", "ods"];
             let files = jsonl(dialog).add_filter(texts.get("tables"), &tables).pick_files();
             Box::pin(async { files.await.unwrap_or_default().into_iter().map(PathBuf::from).collect() })
+        }
+        Purpose::ImportCorpus => {
+            let all = ["jsonl", "json", "txt", "csv", "tsv", "xlsx", "xls", "ods"];
+            Box::pin(one(dialog.add_filter(texts.get("corpus_files"), &all).pick_file()))
         }
         Purpose::Corpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
         Purpose::TrainData => {

@@ -6,6 +6,7 @@
 mod background;
 mod compare;
 mod data;
+mod error_texts;
 mod files;
 mod job_texts;
 mod shell;

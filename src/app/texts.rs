@@ -102,9 +102,9 @@ mod tests {
     use crate::training::OPTIONS;
 
     /// Keys that are put together from a name that the library gives.
-    const MADE: [&str; 8] = ["option_", "help_", "problem_", "fault_", "advice_", "kind_", "stage_", "unit_"];
+    const MADE: [&str; 9] = ["option_", "help_", "problem_", "fault_", "advice_", "error_", "kind_", "stage_", "unit_"];
     /// Of these the library itself has the English text.
-    const CHINESE_ONLY: [&str; 5] = ["help_", "problem_", "fault_", "advice_", "kind_"];
+    const CHINESE_ONLY: [&str; 6] = ["help_", "problem_", "fault_", "advice_", "error_", "kind_"];
 
     fn keys(file: &str) -> BTreeSet<String> {
         read(file).into_keys().collect()
@@ -170,6 +170,18 @@ mod tests {
         let sources = sources();
         for key in keys(ENGLISH).into_iter().filter(|key| !begins(key, &MADE) && !key.starts_with("job_")) {
             assert!(sources.contains(&format!("\"{key}\"")), "nothing says `{key}`");
+        }
+    }
+
+    #[test]
+    fn every_error_that_is_told_in_chinese_is_one_that_the_code_tells() {
+        let (sources, chinese) = (sources(), keys(CHINESE));
+        for key in chinese.iter().filter(|key| key.starts_with("error_")) {
+            assert!(sources.contains(&format!("\"{key}\"")), "nothing says `{key}`");
+        }
+        for rest in sources.split("\"error_").skip(1) {
+            let key = format!("error_{}", rest.split('"').next().unwrap_or_default());
+            assert!(chinese.contains(&key), "`{key}` is no text");
         }
     }
 

@@ -6,14 +6,14 @@ use clap::{Args, ValueEnum};
 
 use super::eval::read_corpus;
 use super::follow::follow;
-use super::models::MethodOptions;
+use super::models::{InstructionOptions, MethodOptions};
 use super::rows_file::RowsFile;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::dataset::{Edit, StepName};
 use crate::jobs::Jobs;
 use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
-use crate::retrieval::{Anchor, CandidateSummary, Keep, MiningOptions};
+use crate::retrieval::{Anchor, CandidateSummary, Draw, Keep, MiningOptions};
 use crate::workspace::Workspace;
 
 /// Give rows hard negatives: passages that a model finds for the question though they do not answer it.
@@ -49,6 +49,8 @@ pub struct Mine {
     model: PathBuf,
     #[command(flatten)]
     method: MethodOptions,
+    #[command(flatten)]
+    instruction: InstructionOptions,
     /// Leave out passages that score more than this share of the positive's score, such as 0.95.
     #[arg(
         long = "max_share_of_positive",
@@ -63,6 +65,9 @@ pub struct Mine {
     /// Which positive that is, where a row has several; the lowest leaves out more.
     #[arg(long, value_enum, default_value_t = AnchorName::Lowest)]
     anchor: AnchorName,
+    /// Which of the passages that are left become negatives; FlagEmbedding draws them, NV-Retriever takes the top.
+    #[arg(long, value_enum, default_value_t = DrawName::Random)]
+    draw: DrawName,
     /// The same seed gives the same negatives.
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -89,6 +94,14 @@ enum AnchorName {
     Best,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DrawName {
+    /// Each is equally likely.
+    Random,
+    /// Those with the highest scores.
+    Highest,
+}
+
 impl Mine {
     pub(super) fn run(self) -> Result<(), Ending> {
         let options = self.options()?;
@@ -106,6 +119,7 @@ impl Mine {
             device: choose(self.device)?,
             model: self.model,
             method,
+            instruction: self.instruction.instruction()?,
             rows,
             pool,
             options,
@@ -151,7 +165,11 @@ impl Mine {
             AnchorName::Lowest => Anchor::LowestPositive,
             AnchorName::Best => Anchor::BestPositive,
         };
-        Ok(MiningOptions { range: self.range.clone(), negatives: self.negatives, keep, anchor, seed: self.seed })
+        let draw = match self.draw {
+            DrawName::Random => Draw::Random,
+            DrawName::Highest => Draw::Highest,
+        };
+        Ok(MiningOptions { range: self.range.clone(), negatives: self.negatives, keep, anchor, draw, seed: self.seed })
     }
 }
 

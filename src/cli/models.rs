@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Ending;
 use crate::compute::{DeviceChoice, DeviceInfo, choose};
+use crate::jobs::Instruction;
 use crate::retrieval::{Method, Weights};
 
 #[derive(Debug, Args)]
@@ -34,6 +35,38 @@ pub struct MethodOptions {
     /// Weights of dense, sparse and ColBERT scores in hybrid search.
     #[arg(long, value_name = "D,S,C", value_delimiter = ',', default_values_t = [0.4, 0.2, 0.4])]
     weights: Vec<f32>,
+}
+
+/// What stands before questions that a model encodes.
+#[derive(Debug, Args)]
+pub struct InstructionOptions {
+    /// Text put before every question that an embedding model reads; its own prefix if not given. A row's `prompt`
+    /// takes its place.
+    #[arg(
+        long = "query_instruction_for_retrieval",
+        alias = "query-instruction-for-retrieval",
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
+    text: Option<String>,
+    /// How instruction and question are joined; {} stands for each, \n for a line break.
+    #[arg(
+        long = "query_instruction_format_for_retrieval",
+        visible_alias = "query_instruction_format",
+        alias = "query-instruction-format-for-retrieval",
+        value_name = "FORMAT",
+        default_value = "{}{}"
+    )]
+    format: String,
+}
+
+impl InstructionOptions {
+    pub fn instruction(&self) -> Result<Instruction, Ending> {
+        if self.format.matches("{}").count() != 2 {
+            return Err(Ending::Usage("--query_instruction_format_for_retrieval needs two {}".into()));
+        }
+        Ok(Instruction { text: self.text.clone(), format: self.format.replace("\\n", "\n") })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::follow::follow;
-use super::models::MethodOptions;
+use super::models::{InstructionOptions, MethodOptions};
 use super::rows_file::RowsFile;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
@@ -31,6 +31,8 @@ pub struct Score {
     model: PathBuf,
     #[command(flatten)]
     method: MethodOptions,
+    #[command(flatten)]
+    instruction: InstructionOptions,
     /// Longest pair of question and passage that a reranker reads, in tokens; the question takes at most 3/4.
     #[arg(long = "reranker_max_length", alias = "reranker-max-length", value_name = "TOKENS", default_value_t = 512)]
     max_length: usize,
@@ -68,14 +70,17 @@ impl Score {
             device: choose(self.device)?,
             model: self.model,
             scorer,
+            instruction: self.instruction.instruction()?,
             rows: file.rows(),
             cache: Some(Workspace::open(None)?.cache()),
+            only_if_loaded: false,
         };
         let jobs = Jobs::new(|| ());
         let job = scoring::start(&jobs, request);
         let mut scores = Vec::new();
-        follow(&job, |row, _| scores.push(row))?;
-        for row in &scores {
+        // One measure was asked for.
+        follow(&job, |row, _| scores.extend(row.scores.into_iter().map(|scores| (row.line, scores))))?;
+        for (_, row) in &scores {
             if let Some(bad) = row.positives.iter().chain(&row.negatives).find(|score| !score.is_finite()) {
                 return Err(Failure::new(
                     format!("the model gives a score of {bad}"),
@@ -84,16 +89,16 @@ impl Score {
                 .into());
             }
         }
-        let edits = scores.iter().flat_map(|row| {
+        let edits = scores.iter().flat_map(|(line, row)| {
             let side = |side, scores: &[f32]| {
                 let scores = scores.iter().map(|score| in_few_digits(*score)).collect();
-                Edit::SetScores { line: row.line, side, scores: Some(scores) }
+                Edit::SetScores { line: *line, side, scores: Some(scores) }
             };
             let negatives = (!row.negatives.is_empty()).then(|| side(Side::Negative, &row.negatives));
             [Some(side(Side::Positive, &row.positives)), negatives].into_iter().flatten()
         });
         file.write(StepName::Score, edits)?;
-        let order = most_suspicious(scores.iter().map(|row| (&row.positives[..], &row.negatives[..])));
+        let order = most_suspicious(scores.iter().map(|(_, row)| (&row.positives[..], &row.negatives[..])));
         let suspicious = order.iter().filter(|(_, suspicion)| *suspicion >= 0.0).count();
         eprintln!(
             "{} rows are scored; in {suspicious} of them a negative scores at least as high as the best positive; in:",

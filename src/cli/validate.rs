@@ -5,12 +5,13 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Ending, out};
-use crate::dataset::{CountTokens, Dataset, Expectations, Lengths, LineKind, OtherFile, Problem, Survey};
+use crate::dataset::{CountTokens, Dataset, Expectations, Lengths, LineKind, OtherFile, Problem, Severity, Survey};
 use crate::model::ModelFolder;
 
 /// Check data files: which lines cannot be used, what is odd in the others, and why.
 ///
-/// Ends with 1 if a line cannot be used. Warnings are on lines that can be used.
+/// Ends with 1 if a line cannot be used. Warnings are on lines that can be used; notes are on what may well be meant
+/// so.
 #[derive(Debug, Args)]
 pub struct Validate {
     /// JSONL files with questions, positives and negatives.
@@ -44,16 +45,20 @@ impl Validate {
             let dataset = Dataset::open(path)?;
             let lines = dataset.lines();
             let survey = Survey::of(lines, expectations.clone());
-            let mut warnings = 0;
+            let (mut warnings, mut notes) = (0, 0);
             for (at, digest) in survey.digests().iter().enumerate().filter(|(_, digest)| digest.has_faults()) {
                 for problem in survey.problems(lines, at) {
                     self.tell(path, &problem);
-                    warnings += usize::from(digest.kind == LineKind::Row);
+                    match problem.fault.kind().severity() {
+                        Severity::Note => notes += 1,
+                        _ => warnings += usize::from(digest.kind == LineKind::Row),
+                    }
                 }
             }
             let bad = survey.digests().iter().filter(|digest| digest.kind == LineKind::Bad).count();
             let rows = survey.rows();
-            eprintln!("{}: {rows} usable rows, {bad} unusable lines, {warnings} warnings", path.display());
+            eprint!("{}: {rows} usable rows, {bad} unusable lines, {warnings} warnings", path.display());
+            eprintln!("{}", if notes > 0 { format!(", {notes} notes") } else { String::new() });
             bad_lines += bad;
         }
         if bad_lines == 0 { Ok(()) } else { Err(Ending::Bad) }
@@ -80,7 +85,7 @@ impl Validate {
     }
 
     fn tell(&self, path: &Path, problem: &Problem) {
-        let kind = if problem.is_bad() { "error" } else { "warning" };
+        let kind = problem.fault.kind().severity().key();
         let (reason, advice) = (problem.reason(), problem.advice());
         if self.json {
             out::line(json!({

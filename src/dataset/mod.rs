@@ -61,7 +61,7 @@ pub use error::DatasetError;
 pub use fixes::{fix, fix_all};
 pub use journal::{PendingJournal, discard_journal, pending_journal};
 pub use line::{LineId, Lines, Reading};
-pub use problem::{Fault, FaultKind, Field, Problem};
+pub use problem::{Fault, FaultKind, Field, Problem, Severity};
 pub use relevant::relevant;
 pub use review::{Review, Reviews, Verdict};
 pub use row::{Row, Side};

@@ -110,8 +110,10 @@ pub enum Fault {
     TooLong { field: Field, tokens: usize, limit: usize },
     #[error("{0} looks like text read in the wrong encoding")]
     Mojibake(Field),
+    #[error("the question is also in {file}")]
+    InOtherFile { file: String },
     #[error("{field} is also in {file}")]
-    InOtherFile { field: Field, file: String },
+    PassageInOtherFile { field: Field, file: String },
 }
 
 /// A kind of fault, to count and to filter by.
@@ -137,10 +139,33 @@ pub enum FaultKind {
     TooLong,
     Mojibake,
     InOtherFile,
+    PassageInOtherFile,
+}
+
+/// How much a fault matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The line cannot be used.
+    Error,
+    /// The row can be used, and something is wrong with it.
+    Warning,
+    /// It may well be meant so.
+    Note,
+}
+
+impl Severity {
+    /// The word in the output of commands.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 impl FaultKind {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidUtf8,
         Self::NotJson,
         Self::NotAnObject,
@@ -161,6 +186,7 @@ impl FaultKind {
         Self::TooLong,
         Self::Mojibake,
         Self::InOtherFile,
+        Self::PassageInOtherFile,
     ];
 
     /// The name in texts and in the output of commands.
@@ -186,12 +212,21 @@ impl FaultKind {
             Self::TooLong => "too_long",
             Self::Mojibake => "mojibake",
             Self::InOtherFile => "in_other_file",
+            Self::PassageInOtherFile => "passage_in_other_file",
         }
     }
 
     /// True if it makes a line unusable.
     pub fn is_bad(self) -> bool {
         self <= Self::Empty
+    }
+
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::PassageInOtherFile => Severity::Note,
+            _ if self.is_bad() => Severity::Error,
+            _ => Severity::Warning,
+        }
     }
 }
 
@@ -223,6 +258,7 @@ impl Fault {
             Fault::TooLong { .. } => FaultKind::TooLong,
             Fault::Mojibake(_) => FaultKind::Mojibake,
             Fault::InOtherFile { .. } => FaultKind::InOtherFile,
+            Fault::PassageInOtherFile { .. } => FaultKind::PassageInOtherFile,
         }
     }
 
@@ -252,6 +288,9 @@ impl Fault {
             Fault::Mojibake(_) => "Type it anew, or convert it back",
             Fault::InOtherFile { .. } => {
                 "Keep it out of one of the two, or the evaluation measures what was learnt by heart"
+            }
+            Fault::PassageInOtherFile { .. } => {
+                "That is usual where both draw on one corpus; it matters only if the evaluation is to show how passages are found that training never saw"
             }
         }
     }

@@ -102,6 +102,11 @@ impl Digest {
     pub fn has_faults(&self) -> bool {
         self.faults != 0
     }
+
+    /// Whether it has a fault that is more than a note.
+    pub fn has_warnings(&self) -> bool {
+        self.faults & !bit(FaultKind::PassageInOtherFile) != 0
+    }
 }
 
 /// Digests of all lines, in their order.
@@ -265,7 +270,11 @@ impl Survey {
             if field.key != "neg"
                 && let Some(other) = self.expectations.apart.iter().find(|other| other.texts.contains(&hash(text)))
             {
-                faults.push(Fault::InOtherFile { field, file: other.name.clone() });
+                let file = other.name.clone();
+                faults.push(match field.key {
+                    "query" => Fault::InOtherFile { file },
+                    _ => Fault::PassageInOtherFile { field, file },
+                });
             }
         }
         faults

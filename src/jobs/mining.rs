@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::vectors::{self, Texts};
-use super::{Failure, Job, JobContext, Jobs, Room};
+use super::{Failure, Instruction, Job, JobContext, JobError, Jobs, Room};
 use crate::compute::DeviceInfo;
 use crate::dataset::{Corpus, LineId, Row};
 use crate::model::TextKind;
@@ -43,6 +43,7 @@ pub struct MiningRequest {
     /// Folder of the embedding model.
     pub model: PathBuf,
     pub method: Method,
+    pub instruction: Instruction,
     /// The rows that get negatives.
     pub rows: Vec<(LineId, Arc<Row>)>,
     pub pool: Pool,
@@ -92,12 +93,11 @@ fn work(room: &mut Room, context: &JobContext<MiningEvent>, request: &MiningRequ
     vectors::check(room, model, &options)?;
     let pool = request.pool.texts();
     if pool.is_empty() {
-        return Err(Failure::new("there are no passages to take negatives from", "choose rows or a corpus with some"));
+        return Err(JobError::NoPassages.into());
     }
     let mut texts = Texts { room, context, model, options, cache: request.cache.as_deref() };
     let index = texts.index_of(&pool)?;
-    let questions: Vec<&str> = rows.iter().map(|(_, row)| row.query.as_str()).collect();
-    let questions = texts.encode(&questions, TextKind::Query)?;
+    let (questions, asked) = texts.questions(rows, &request.instruction)?;
 
     // Positives have their place in the pool, or else after it.
     let mut places: HashMap<&str, usize> = pool.iter().enumerate().map(|(place, text)| (*text, place)).collect();
@@ -106,8 +106,8 @@ fn work(room: &mut Room, context: &JobContext<MiningEvent>, request: &MiningRequ
     let others = if elsewhere.is_empty() { Default::default() } else { texts.encode(&elsewhere, TextKind::Passage)? };
     places.extend(elsewhere.iter().enumerate().map(|(place, text)| (*text, pool.len() + place)));
     let score = |question: usize, place: usize| match place.checked_sub(pool.len()) {
-        None => method.score(&questions, question, index.embeddings(), place),
-        Some(place) => method.score(&questions, question, &others, place),
+        None => method.score(&questions, asked[question], index.embeddings(), place),
+        Some(place) => method.score(&questions, asked[question], &others, place),
     };
 
     context.stage("searching", "questions");
@@ -119,7 +119,8 @@ fn work(room: &mut Room, context: &JobContext<MiningEvent>, request: &MiningRequ
     let numbers: Vec<usize> = (0..rows.len()).collect();
     for numbers in numbers.chunks(QUESTIONS_TOGETHER) {
         let before = seen.len();
-        let ranked = index.search_all(&questions.select(numbers), *method, depth, &mut |done, _| {
+        let asking: Vec<usize> = numbers.iter().map(|&number| asked[number]).collect();
+        let ranked = index.search_all(&questions.select(&asking), *method, depth, &mut |done, _| {
             context.progress(before + done, rows.len());
             context.ask()
         })?;
@@ -148,20 +149,13 @@ fn work(room: &mut Room, context: &JobContext<MiningEvent>, request: &MiningRequ
     Ok(())
 }
 
-fn check(options: &MiningOptions) -> Result<(), Failure> {
-    if options.range.is_empty() {
-        return Err(Failure::new(
-            format!("there are no ranks from {} to {}", options.range.start, options.range.end),
-            "the second number must be above the first",
-        ));
+fn check(options: &MiningOptions) -> Result<(), JobError> {
+    let (start, end) = (options.range.start, options.range.end);
+    match options.keep {
+        _ if options.range.is_empty() => Err(JobError::NoRanks { start, end }),
+        keep if !keep.is_valid() => Err(JobError::NothingToJudgeBy(keep)),
+        _ => Ok(()),
     }
-    if !options.keep.is_valid() {
-        return Err(Failure::new(
-            format!("{:?} leaves nothing to judge by", options.keep),
-            "a share lies between 0 and 1, and a margin is not below 0",
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -178,6 +172,7 @@ mod tests {
             device: choose(DeviceChoice::Cpu).unwrap(),
             model: MODEL.into(),
             method,
+            instruction: Instruction::default(),
             pool: pool.unwrap_or_else(|| Pool::Rows(rows.iter().map(|(_, row)| Arc::clone(row)).collect())),
             rows,
             options,

@@ -29,7 +29,9 @@
 //! ```
 
 pub mod compare;
+mod error;
 mod failure;
+mod instruction;
 mod job;
 pub mod mining;
 mod panics;
@@ -40,7 +42,9 @@ pub mod search;
 pub mod training;
 mod vectors;
 
+pub use error::JobError;
 pub use failure::Failure;
+pub use instruction::Instruction;
 pub use job::{Job, JobContext, JobHandle, Progress, Status};
 pub use queue::Jobs;
 pub use room::Room;

@@ -111,9 +111,8 @@ impl Room {
     }
 
     /// Whether a model's weights are loaded.
-    #[cfg(test)]
     pub(super) fn has_weights(&self, path: &Path) -> bool {
-        self.models.iter().any(|kept| kept.path == path && kept.model.is_some())
+        self.models.iter().any(|kept| kept.path == path && (kept.model.is_some() || kept.reranker.is_some()))
     }
 
     fn kept(&mut self, path: &Path) -> Result<&mut Kept, Failure> {

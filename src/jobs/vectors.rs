@@ -1,12 +1,15 @@
 //! Vectors of texts and indexes of a corpus: from the room, from the disk, or computed.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::{Failure, JobContext, Room};
-use crate::dataset::Corpus;
-use crate::model::{Embeddings, EncodeOptions, TextKind};
-use crate::retrieval::{Index, Method};
+use super::{Failure, Instruction, JobContext, JobError, Room};
+use crate::dataset::{Corpus, LineId, Row};
+use crate::model::{Embeddings, EncodeOptions, ModelError, TextKind};
+use crate::retrieval::{Index, Method, distinct};
 use crate::workspace::EmbeddingCache;
 
 /// What a method needs beside dense vectors.
@@ -20,16 +23,10 @@ pub(super) fn options(method: Method) -> EncodeOptions {
 pub(super) fn check(room: &mut Room, model: &Path, options: &EncodeOptions) -> Result<(), Failure> {
     let folder = room.folder(model)?;
     if folder.is_reranker() {
-        return Err(Failure::new(
-            format!("{} is a reranker, which makes no vectors", model.display()),
-            "choose an embedding model",
-        ));
+        return Err(JobError::NoVectors(model.to_path_buf()).into());
     }
     if (options.sparse || options.colbert) && !folder.has_heads() {
-        return Err(Failure::new(
-            format!("{} has no sparse and ColBERT heads", model.display()),
-            "choose dense search, or a model that was trained with unified_finetuning",
-        ));
+        return Err(JobError::NoHeads(model.to_path_buf()).into());
     }
     Ok(())
 }
@@ -66,15 +63,48 @@ impl<E> Texts<'_, E> {
         Ok(index)
     }
 
+    /// Vectors of the questions, and the place of each row's among them. Rows that ask the same share one.
+    pub fn questions(
+        &mut self,
+        rows: &[(LineId, Arc<Row>)],
+        instruction: &Instruction,
+    ) -> Result<(Embeddings, Vec<usize>), Failure> {
+        let folder = self.room.folder(self.model)?;
+        let asked: Vec<(Cow<str>, TextKind)> = rows.iter().map(|(_, row)| instruction.question(row, &folder)).collect();
+        let (mut vectors, mut places) = (Embeddings::default(), HashMap::new());
+        for kind in [TextKind::Query, TextKind::InstructedQuery] {
+            let texts = distinct(asked.iter().filter(|(_, of)| *of == kind).map(|(text, _)| &**text));
+            if !texts.is_empty() {
+                places.extend(texts.iter().enumerate().map(|(at, text)| ((*text, kind), vectors.len() + at)));
+                vectors.append(self.encode(&texts, kind)?);
+            }
+        }
+        Ok((vectors, asked.iter().map(|(text, kind)| places[&(&**text, *kind)]).collect()))
+    }
+
     /// Vectors of texts, in their order. The model's weights are loaded only if the cache lacks some.
     pub fn encode(&mut self, texts: &[&str], kind: TextKind) -> Result<Embeddings, Failure> {
+        let mut all = Embeddings::default();
+        self.encode_in_parts(texts, kind, texts.len(), |_, made| all = made)?;
+        Ok(all)
+    }
+
+    /// Vectors of texts, so many at a time that they fit into memory: `take` gets the place of the first and the
+    /// vectors of a part. Cancelling ends it with an error.
+    pub fn encode_in_parts(
+        &mut self,
+        texts: &[&str],
+        kind: TextKind,
+        together: usize,
+        mut take: impl FnMut(usize, Embeddings),
+    ) -> Result<(), Failure> {
         let folder = self.room.folder(self.model)?;
-        let cache = match self.cache {
+        let mut cache = match self.cache {
             Some(place) => open_cache(place, &folder.fingerprint()?, kind, &self.options),
             None => None,
         };
         let stage = match kind {
-            TextKind::Query => "encoding questions",
+            TextKind::Query | TextKind::InstructedQuery => "encoding questions",
             TextKind::Passage => "encoding passages",
         };
         let mut begun = false;
@@ -91,10 +121,19 @@ impl<E> Texts<'_, E> {
             })?;
             Ok(made)
         };
-        match cache {
-            Some(mut cache) => cache.get_or_encode(texts, encode),
-            None => encode(texts, 0),
+        let together = together.max(1);
+        for (number, part) in texts.chunks(together).enumerate() {
+            let first = number * together;
+            let made = match &mut cache {
+                Some(cache) => cache.get_or_encode(part, |missing, before| encode(missing, first + before))?,
+                None => encode(part, first)?,
+            };
+            take(first, made);
+            if self.context.ask().is_break() && first + part.len() < texts.len() {
+                return Err(ModelError::Stopped.into());
+            }
         }
+        Ok(())
     }
 }
 

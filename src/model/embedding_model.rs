@@ -25,6 +25,8 @@ use super::{ModelError, torch};
 pub enum TextKind {
     Query,
     Passage,
+    /// A question that has an instruction of its own before it, so that the model's prefix is left out.
+    InstructedQuery,
 }
 
 /// How texts are encoded.

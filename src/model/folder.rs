@@ -140,6 +140,7 @@ impl ModelFolder {
         match kind {
             TextKind::Query => &self.query_prefix,
             TextKind::Passage => &self.passage_prefix,
+            TextKind::InstructedQuery => "",
         }
     }
 

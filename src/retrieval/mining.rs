@@ -60,6 +60,16 @@ pub enum Anchor {
     BestPositive,
 }
 
+/// Which candidates become negatives where there are more than wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Draw {
+    /// Each is equally likely, as in FlagEmbedding.
+    #[default]
+    Random,
+    /// Those with the highest scores, as in NV-Retriever.
+    Highest,
+}
+
 /// How negatives are chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MiningOptions {
@@ -70,6 +80,7 @@ pub struct MiningOptions {
     pub negatives: usize,
     pub keep: Keep,
     pub anchor: Anchor,
+    pub draw: Draw,
     /// The same seed gives the same negatives.
     pub seed: u64,
 }
@@ -88,7 +99,14 @@ impl MiningOptions {
 
 impl Default for MiningOptions {
     fn default() -> Self {
-        Self { range: 10..210, negatives: 15, keep: Keep::All, anchor: Anchor::LowestPositive, seed: 42 }
+        Self {
+            range: 10..210,
+            negatives: 15,
+            keep: Keep::All,
+            anchor: Anchor::LowestPositive,
+            draw: Draw::Random,
+            seed: 42,
+        }
     }
 }
 
@@ -163,8 +181,8 @@ pub fn candidates(row: MiningRow, corpus: &[&str], ranked: &[Hit], options: &Min
 
 /// Chooses the negatives of a row among its candidates, which [`candidates`] found in the same `ranked`.
 ///
-/// With more candidates than wanted, every one is equally likely; with fewer, the rest is drawn from the whole
-/// corpus. A passage of `ranked` that scores too high is not drawn either; one that is not ranked counts as scoring
+/// With more candidates than wanted, [`MiningOptions::draw`] chooses among them; with fewer, the rest is drawn from the
+/// whole corpus. A passage of `ranked` that scores too high is not drawn either; one that is not ranked counts as scoring
 /// low, so that all passages must be ranked where [`MiningOptions::keep`] is to hold for the rest, too. `number`
 /// tells the row from others, so that each draws for itself. Panics if `ranked` names a place past the corpus.
 pub fn mine(
@@ -178,6 +196,10 @@ pub fn mine(
     let mut random = ChaCha8Rng::seed_from_u64(options.seed);
     random.set_stream(number as u64);
     let kept = &candidates.kept;
+    if kept.len() > options.negatives && options.draw == Draw::Highest {
+        // In rank order already.
+        return Mined { found: kept[..options.negatives].to_vec(), filled: Vec::new() };
+    }
     if kept.len() > options.negatives {
         let mut places = sample(&mut random, kept.len(), options.negatives).into_vec();
         places.sort_unstable();
@@ -253,7 +275,11 @@ impl CandidateSummary {
             suspects.iter().for_each(|candidate| bin(&mut summary.suspects, candidate.score));
             positives.iter().for_each(|&score| bin(&mut summary.positives, score));
             let chance = (options.negatives as f64 / kept.len().max(1) as f64).min(1.0);
-            for candidate in kept {
+            for (number, candidate) in kept.iter().enumerate() {
+                let chance = match options.draw {
+                    Draw::Random => chance,
+                    Draw::Highest => f64::from(u8::from(number < options.negatives)),
+                };
                 let place = candidate.rank - options.range.start;
                 if summary.taken_at_rank.len() <= place {
                     summary.taken_at_rank.resize(place + 1, 0.0);
@@ -340,6 +366,7 @@ mod tests {
                 negatives: case.negative_number,
                 keep: Keep::All,
                 anchor: Anchor::LowestPositive,
+                draw: Draw::Random,
                 seed: 1,
             };
             for (number, row) in rows.iter().enumerate() {
@@ -397,13 +424,14 @@ mod tests {
             wanted in 0usize..25,
             keep in keeps(),
             anchor in prop_oneof![Just(Anchor::LowestPositive), Just(Anchor::BestPositive)],
+            draw in prop_oneof![Just(Draw::Random), Just(Draw::Highest)],
             seed: u64,
         ) {
             let corpus = distinct(corpus.iter().map(String::as_str));
             let mut scores = scores[..corpus.len()].to_vec();
             scores.sort_by(|one, other| other.total_cmp(one));
             let ranked = in_order(&scores);
-            let options = MiningOptions { range: range.0..range.1, negatives: wanted, keep, anchor, seed };
+            let options = MiningOptions { range: range.0..range.1, negatives: wanted, keep, anchor, draw, seed };
             let (positives, positive_scores): (Vec<String>, Vec<f32>) = positives.into_iter().unzip();
             let row = MiningRow { query: &query, positives: &positives, positive_scores: &positive_scores };
             let found = candidates(row, &corpus, &ranked, &options);
@@ -426,6 +454,9 @@ mod tests {
             prop_assert!(mined.negatives().iter().all(|&passage| low(scores[passage])));
             prop_assert!(mined.found.iter().all(|found| options.range.contains(&found.rank)));
             prop_assert!(mined.filled.is_empty() || mined.found == found.kept);
+            if draw == Draw::Highest {
+                prop_assert_eq!(&mined.found[..], &found.kept[..wanted.min(found.kept.len())]);
+            }
             prop_assert_eq!(mine(row, 0, &corpus, &ranked, &found, &options), mined);
 
             let summary = CandidateSummary::new(&[(found.clone(), positive_scores.clone())], &options, 7);
@@ -447,7 +478,7 @@ mod tests {
         let positives = ["p".to_owned(), "elsewhere".to_owned()];
         let row = MiningRow { query: "q", positives: &positives, positive_scores: &[0.9, 0.8] };
         let split_by = |anchor: Anchor, keep: Keep| {
-            let options = MiningOptions { range: 1..6, negatives: 2, keep, anchor, seed: 0 };
+            let options = MiningOptions { range: 1..6, negatives: 2, keep, anchor, ..MiningOptions::default() };
             let found = candidates(row, &corpus, &ranked, &options);
             let texts = |all: &[Candidate]| all.iter().map(|one| corpus[one.passage]).collect::<String>();
             (texts(&found.kept), texts(&found.suspects))
@@ -528,6 +559,27 @@ mod tests {
 
         let nothing = CandidateSummary::new(&[], &options, 4);
         assert_eq!((nothing.scores, nothing.kept), ((0.0, 0.0), vec![0; 4]));
+    }
+
+    #[test]
+    fn the_highest_are_the_best_that_may_stay_whatever_the_seed() {
+        let corpus = ["a", "b", "p", "c", "d", "e"];
+        let ranked = in_order(&[0.9, 0.8, 0.75, 0.7, 0.6, 0.5]);
+        let row = MiningRow { query: "q", positives: &["p".into()], positive_scores: &[0.75] };
+        for seed in 0..20 {
+            let options = MiningOptions {
+                range: 0..6,
+                negatives: 2,
+                keep: Keep::BelowShareOfPositive(0.95),
+                draw: Draw::Highest,
+                seed,
+                ..MiningOptions::default()
+            };
+            let found = candidates(row, &corpus, &ranked, &options);
+            assert_eq!(mine(row, seed as usize, &corpus, &ranked, &found, &options).negatives(), [3, 4]);
+            let summary = CandidateSummary::new(&[(found, vec![0.75])], &options, 4);
+            assert_eq!(summary.taken_at_rank, [0.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
+        }
     }
 
     #[test]

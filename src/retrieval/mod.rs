@@ -25,7 +25,8 @@ pub use comparison::{Comparison, Metric, MetricRow, Move, Outcome, evaluate_rank
 pub use index::{Hit, Index, SearchError};
 pub use metrics::{Judged, Metrics, evaluate};
 pub use mining::{
-    Anchor, Candidate, CandidateSummary, Candidates, Keep, Mined, MiningOptions, MiningRow, candidates, distinct, mine,
+    Anchor, Candidate, CandidateSummary, Candidates, Draw, Keep, Mined, MiningOptions, MiningRow, candidates, distinct,
+    mine,
 };
 pub use scores::{Method, Weights, colbert_score, dense_score, lexical_score};
 pub use suspicion::{most_suspicious, suspicion};

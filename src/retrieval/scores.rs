@@ -32,6 +32,13 @@ impl Method {
     /// The score of one passage for one question, the same as an [`Index`](super::Index) gives. Panics past the
     /// last question or passage, and where one lacks the vectors that the method reads.
     pub fn score(self, questions: &Embeddings, question: usize, passages: &Embeddings, passage: usize) -> f32 {
+        let [dense, sparse, colbert] = self.parts(questions, question, passages, passage);
+        self.weights().mean(dense, sparse, colbert)
+    }
+
+    /// The dense, sparse and ColBERT scores that the method mixes; 0 for those that it does not read. Panics as
+    /// [`Self::score`] does.
+    pub fn parts(self, questions: &Embeddings, question: usize, passages: &Embeddings, passage: usize) -> [f32; 3] {
         let weights = self.weights();
         let (mut dense, mut sparse, mut colbert) = (0.0, 0.0, 0.0);
         if weights.dense > 0.0 {
@@ -43,7 +50,7 @@ impl Method {
         if weights.colbert > 0.0 {
             colbert = colbert_score(&questions.colbert[question], &passages.colbert[passage]);
         }
-        weights.mean(dense, sparse, colbert)
+        [dense, sparse, colbert]
     }
 }
 

@@ -231,7 +231,8 @@ impl TokenizedBatch {
     }
 }
 
-fn fill(format: &str, instruction: &str, text: &str) -> String {
+/// Instruction and text as the format joins them: each of its two `{}` stands for one.
+pub(crate) fn fill(format: &str, instruction: &str, text: &str) -> String {
     match format.split("{}").collect::<Vec<_>>()[..] {
         [before, between, after] => [before, instruction, between, text, after].concat(),
         _ => [instruction, text].concat(),

@@ -14,6 +14,7 @@ mod schedule;
 mod scores;
 mod trainer;
 
+pub(crate) use batches::fill;
 pub use batches::{Batches, MicroBatch, TokenizedBatch};
 pub use config::{Group, KdLossType, LossType, OptionInfo, Schedule, TrainingConfig};
 pub use dry_run::{DryMicroBatch, dry_run};

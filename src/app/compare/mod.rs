@@ -16,6 +16,7 @@ pub use heat_map_painter::install as install_painter;
 pub use score_map::MapView;
 pub use state::{KS, MapKind, MethodKind, SHOWN, State, View, Which};
 
+use crate::app::error_texts;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
@@ -67,7 +68,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
             }
         });
         ui.add_space(space::SMALL);
-        failures(ui, state);
+        failures(ui, state, texts);
         match state.view {
             View::Metrics => metrics(ui, state, texts),
             View::Search => search_view::show(
@@ -83,11 +84,11 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
     actions
 }
 
-fn failures(ui: &mut egui::Ui, state: &State) {
+fn failures(ui: &mut egui::Ui, state: &State, texts: Texts) {
     let statuses = [state.evaluation.as_ref().map(|job| job.status()), state.search.as_ref().map(|job| job.status())];
     for status in statuses.into_iter().flatten() {
         if let Status::Failed(failure) = status {
-            notice(ui, Severity::Error, &failure.to_string());
+            notice(ui, Severity::Error, &error_texts::failure(texts, &failure));
         }
     }
 }

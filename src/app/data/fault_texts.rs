@@ -52,6 +52,7 @@ pub fn fault(texts: Texts, fault: &Fault) -> String {
         Fault::TooLong { field: at, tokens, limit } => {
             with(&[("field", &field(at)), ("tokens", tokens), ("limit", limit), ("cut", &(tokens - limit))])
         }
-        Fault::InOtherFile { field: at, file } => with(&[("field", &field(at)), ("file", file)]),
+        Fault::InOtherFile { file } => with(&[("file", file)]),
+        Fault::PassageInOtherFile { field: at, file } => with(&[("field", &field(at)), ("file", file)]),
     }
 }

@@ -3,10 +3,10 @@
 use eframe::egui::{self, RichText};
 
 use super::view::{Filter, Finding};
-use super::{Action, State};
+use super::{Action, State, score_bar};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section, small_button, space};
-use crate::dataset::FaultKind;
+use crate::dataset::{FaultKind, Severity};
 
 /// Kinds that have a fix for all of them.
 fn has_fix(kind: FaultKind) -> bool {
@@ -41,6 +41,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
     ui.add_space(space::SMALL);
     let suspected = state.suspected();
     if state.has_scores() {
+        score_bar::choose_measure(ui, state, texts, actions);
         let chosen = filter.finding == Some(Finding::Suspected);
         let text = texts.with("finding_count", &[("kind", &texts.get("finding_suspected")), ("number", &suspected)]);
         if ui.selectable_label(chosen, text).clicked() {
@@ -53,7 +54,11 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
         let name = texts.get(finding_key(kind));
         ui.horizontal(|ui| {
             let text = texts.with("finding_count", &[("kind", &name), ("number", &count)]);
-            let colour = if kind.is_bad() { palette(ui).error } else { palette(ui).text };
+            let colour = match kind.severity() {
+                Severity::Error => palette(ui).error,
+                Severity::Warning => palette(ui).text,
+                Severity::Note => palette(ui).weak,
+            };
             if ui.selectable_label(chosen, RichText::new(text).color(colour)).clicked() && !kind.is_bad() {
                 actions.push(set((!chosen).then_some(Finding::Kind(kind))));
             }
@@ -91,5 +96,6 @@ pub fn finding_key(kind: FaultKind) -> &'static str {
         FaultKind::TooLong => "finding_too_long",
         FaultKind::Mojibake => "finding_mojibake",
         FaultKind::InOtherFile => "finding_in_other_file",
+        FaultKind::PassageInOtherFile => "finding_passage_in_other_file",
     }
 }

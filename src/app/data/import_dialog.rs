@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use eframe::egui::{self, Align, Id, Label, Layout, RichText};
 use egui_extras::{Column, TableBuilder};
 
+use crate::app::error_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, size, space};
 use crate::app::widgets::{Severity, notice};
@@ -13,6 +14,9 @@ use crate::dataset::import::{Mapping, Role, Table};
 /// Lines and columns that are shown.
 const LINES: usize = 20;
 const COLUMNS: usize = 32;
+
+/// Odd places that are told.
+const ODD: usize = 100;
 
 /// A table that is about to be imported.
 pub struct ImportDialog {
@@ -29,6 +33,8 @@ pub enum ImportAction {
     /// With the table and the mapping of [`ImportDialog::into_parts`].
     Import,
     Cancel,
+    /// The file is no table of questions: it is to be read as passages.
+    AsCorpus,
     /// Another sheet of the file is to be read, and given to [`ImportDialog::set_table`].
     ReadSheet(String),
 }
@@ -92,6 +98,9 @@ pub fn show(ui: &mut egui::Ui, state: &mut ImportDialog, texts: Texts) -> Option
             }
             if ui.button(texts.get("cancel")).clicked() {
                 action = Some(ImportAction::Cancel);
+            }
+            if ui.button(texts.get("import_as_corpus")).on_hover_text(texts.get("import_as_corpus_help")).clicked() {
+                action = Some(ImportAction::AsCorpus);
             }
         });
         action
@@ -218,6 +227,13 @@ fn remarks(ui: &mut egui::Ui, state: &ImportDialog, texts: Texts) {
         let number = state.table.problems.len();
         let told = texts.with("import_problems", &[("number", &number), ("line", &first.line)]);
         notice(ui, Severity::Warning, &told);
+        let area = egui::ScrollArea::vertical().id_salt("odd").max_height(size::BAD_LINES).auto_shrink([false, true]);
+        area.show(ui, |ui| {
+            for problem in state.table.problems.iter().take(ODD) {
+                let told = error_texts::table_problem(texts, problem);
+                ui.label(RichText::new(told).small().color(palette(ui).weak));
+            }
+        });
     }
     if let Some(missing) = state.missing() {
         notice(ui, Severity::Information, texts.get(missing));

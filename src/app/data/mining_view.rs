@@ -10,7 +10,7 @@ use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, size, small_button, space};
 use crate::dataset::LineId;
 use crate::jobs::mining::Proposal;
-use crate::retrieval::{Anchor, CandidateSummary, Keep, Method, MiningOptions, Weights};
+use crate::retrieval::{Anchor, CandidateSummary, Draw, Keep, Method, MiningOptions, Weights};
 
 /// Where negatives are taken from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,9 @@ fn form(ui: &mut egui::Ui, mining: &Mining, texts: Texts, actions: &mut Vec<Acti
         ui.add(DragValue::new(&mut form.options.range.end)).labelled_by(label.id);
         let label = ui.label(texts.get("mine_number"));
         ui.add(DragValue::new(&mut form.options.negatives).range(1..=200)).labelled_by(label.id);
+        let label = ui.label(texts.get("mine_draw"));
+        let draws = [(Draw::Random, "mine_draw_random"), (Draw::Highest, "mine_draw_highest")];
+        choice(ui, "draw", label.id, &mut form.options.draw, draws, texts);
         let label = ui.label(texts.get("split_seed"));
         ui.add(DragValue::new(&mut form.options.seed)).labelled_by(label.id);
     });

@@ -2,8 +2,9 @@
 
 mod bad_lines;
 mod cheat_sheet;
+pub mod corpus_dialog;
 mod draft;
-mod fault_texts;
+pub mod fault_texts;
 mod finder;
 mod findings;
 mod history_view;
@@ -13,6 +14,7 @@ mod mining_view;
 mod row_editor;
 mod rows;
 mod score_bar;
+mod scores;
 mod split_form;
 mod state;
 mod tools;
@@ -26,8 +28,9 @@ use eframe::egui::{self, Key};
 pub use draft::Field;
 pub use finder::{FindBy, SHOWN as FOUND};
 pub use mining_view::{From, Mining, MiningForm};
+pub use scores::ScoredWith;
 pub use split_form::SplitForm;
-pub use state::{RowScores, Selected, State};
+pub use state::{Selected, State};
 
 use view::{Column, Filter, Sort};
 
@@ -35,7 +38,7 @@ use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
 use crate::app::widgets::empty;
 use crate::dataset::{FaultKind, LineId, Problem, Side, Verdict};
-use crate::retrieval::Method;
+use crate::jobs::scoring::Measure;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,10 +77,14 @@ pub enum Action {
     EndSplit,
     Split,
     /// Scores the rows in hand with the chosen model, or with a reranker that is asked for.
-    Score(Method),
+    Score,
     ScoreWithReranker,
+    /// Judges the rows by another of their scores.
+    JudgeBy(Measure),
     /// Writes the scores into the rows as the teacher's.
     KeepScores,
+    /// Asks for a file of passages, to be looked at before it becomes the corpus.
+    ImportCorpus,
     BeginMining,
     ChangeMining(MiningForm),
     Mine,

@@ -10,7 +10,7 @@ use super::{Action, State, finder, score_bar};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, small_button, space};
 use crate::app::widgets::{Severity, notice};
-use crate::dataset::{LineId, Problem, Row, Side, Verdict};
+use crate::dataset::{self, LineId, Problem, Row, Side, Verdict};
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, chosen: &Chosen, row: &Row, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
@@ -24,7 +24,11 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, chosen: &Chosen, row
     });
     egui::ScrollArea::vertical().id_salt(chosen.id).auto_shrink(false).show(ui, |ui| {
         for problem in &chosen.problems {
-            notice(ui, Severity::Warning, &fault_texts::problem(texts, problem));
+            let severity = match problem.fault.kind().severity() {
+                dataset::Severity::Note => Severity::Information,
+                dataset::Severity::Warning | dataset::Severity::Error => Severity::Warning,
+            };
+            notice(ui, severity, &fault_texts::problem(texts, problem));
             fix_button(ui, state, texts, problem, actions);
         }
         head(ui, texts, "query", chosen.before.as_ref().map(|before| before.query.as_str()), &row.query);
@@ -163,7 +167,7 @@ fn list(
         });
         text_field(ui, state, chosen.id, Field::Passage(side, index), passage, &name, actions);
         if let Some(scores) = state.scores(chosen.id) {
-            score_bar::show(ui, texts, scores, side, index);
+            score_bar::show(ui, state, texts, scores, side, index);
         }
     }
     let new = Field::NewPassage(side);

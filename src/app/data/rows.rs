@@ -138,7 +138,7 @@ fn cell(ui: &mut egui::Ui, state: &State, texts: Texts, lines: &Lines, at: usize
             ui.add(Label::new(row.row.kind.as_deref().unwrap_or_default()).truncate());
         }
         Column::Margin => {
-            if let Some(margin) = state.scores(row.id).and_then(super::state::RowScores::margin) {
+            if let Some(margin) = state.all_scores().margin(row.id) {
                 let colour = if margin >= 0.0 { colours.warning } else { colours.text };
                 let text = format!("{}{margin:+.3}", if margin >= 0.0 { "! " } else { "" });
                 ui.label(RichText::new(text).monospace().color(colour));

@@ -1,6 +1,6 @@
 //! What the data bench knows: the open file, the choice, the filter, and the text being typed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,12 +8,14 @@ use super::draft::{Draft, Field};
 use super::finder::Finder;
 use super::lines::{BadLine, Chosen, RowLine};
 use super::mining_view::Mining;
+use super::scores::{RowScores, ScoredWith, Scores};
 use super::split_form::SplitForm;
 use super::view::{self, BadPattern, Column, Filter, Material, Sort};
 use crate::dataset::{
     Dataset, DatasetError, Edit, FaultKind, LineId, LineKind, Lines, Problem, Review, Reviews, Row, Side, StepInfo,
     StepName, Survey, Verdict, fix, fix_all,
 };
+use crate::jobs::scoring::{self, Measure};
 
 /// Bytes up to which a file is searched and sorted within a frame; larger ones are on another thread.
 const AT_ONCE: usize = 1 << 20;
@@ -24,28 +26,6 @@ pub enum Selected {
     Line(LineId),
     /// A row that is not in the data yet.
     NewRow,
-}
-
-/// How a model scores the passages of a row against its question.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RowScores {
-    pub pos: Vec<f32>,
-    pub neg: Vec<f32>,
-}
-
-impl RowScores {
-    pub fn of(&self, side: Side) -> &[f32] {
-        match side {
-            Side::Positive => &self.pos,
-            Side::Negative => &self.neg,
-        }
-    }
-
-    /// By how much the best negative is above the best positive; from 0 on it is a suspected false negative.
-    pub fn margin(&self) -> Option<f32> {
-        let best = |scores: &[f32]| scores.iter().copied().reduce(f32::max);
-        Some(best(&self.neg)? - best(&self.pos)?)
-    }
 }
 
 #[derive(Default)]
@@ -85,7 +65,7 @@ pub struct State {
     reviews: Reviews,
     /// Reviews that are not on the disk yet.
     pub reviews_changed: bool,
-    scores: HashMap<LineId, RowScores>,
+    scores: Scores,
     /// Columns that the user has put away.
     pub hidden: Vec<Column>,
     pub shows_keys: bool,
@@ -230,7 +210,7 @@ impl State {
             line: at + 1,
             row,
             is_edited: self.dataset.as_ref().is_some_and(|dataset| dataset.is_edited(at)),
-            has_faults: digest.is_some_and(|digest| digest.has_faults()),
+            has_faults: digest.is_some_and(|digest| digest.has_warnings()),
         })
     }
 
@@ -258,7 +238,12 @@ impl State {
     }
 
     pub fn scores(&self, id: LineId) -> Option<&RowScores> {
-        self.scores.get(&id)
+        self.scores.of(id)
+    }
+
+    /// What all rows were scored by, and which of it they are judged by.
+    pub fn all_scores(&self) -> &Scores {
+        &self.scores
     }
 
     pub fn has_scores(&self) -> bool {
@@ -267,7 +252,7 @@ impl State {
 
     /// Rows with a negative that scores as high as the best positive.
     pub fn suspected(&self) -> usize {
-        self.scores.values().filter(|scores| scores.margin().is_some_and(|margin| margin >= 0.0)).count()
+        self.scores.suspected()
     }
 
     /// Puts a row among the marked ones, or takes it from them.
@@ -296,10 +281,33 @@ impl State {
         self.marked = self.visible.iter().filter_map(|at| lines.id(*at)).collect();
     }
 
-    /// Takes what a model says of a row.
-    pub fn set_scores(&mut self, scores: impl IntoIterator<Item = (LineId, RowScores)>) {
-        self.scores.extend(scores);
+    /// Takes what a model says of rows.
+    pub fn take_scores(&mut self, scored: Vec<scoring::RowScores>) {
+        let lines = self.lines();
+        for scoring::RowScores { line, row, scores } in scored {
+            if let Some(now) = lines.position(line).and_then(|at| lines.read(at).into_row()) {
+                self.scores.take(line, &row, &scores, &now);
+            }
+        }
         self.find_visible();
+    }
+
+    /// Judges the rows by another measure.
+    pub fn choose_measure(&mut self, by: Measure) {
+        self.scores.choose(by);
+        self.find_visible();
+    }
+
+    /// Rows are about to be scored with a model. What another one of its kind said is forgotten.
+    pub fn begin_scores(&mut self, with: ScoredWith) {
+        self.scores.begin(with);
+    }
+
+    /// Rows that were edited since they were scored, as they are now; they are given once.
+    pub fn take_edited_since_scored(&mut self) -> Vec<(LineId, Arc<Row>)> {
+        let lines = self.lines();
+        let edited = self.scores.take_edited().into_iter();
+        edited.filter_map(|line| Some((line, lines.read(lines.position(line)?).into_row()?))).collect()
     }
 
     /// Rows to work on: those that are marked, or else all that the table shows.
@@ -320,21 +328,21 @@ impl State {
         }
     }
 
-    /// The scores of the rows in hand as their teacher's scores, as one step.
+    /// The scores of the rows in hand, by the chosen measure, as their teacher's scores, as one step. Rows that lack
+    /// some are left out.
     pub fn keep_scores(&mut self) -> Result<(), DatasetError> {
         let numbers = |scores: &[f32]| scores.iter().map(|score| round(*score)).collect::<Vec<f64>>();
         let rows = self.rows_in_hand();
-        let scored = rows.iter().filter_map(|(line, row)| Some((*line, row, self.scores.get(line)?)));
-        let edits = scored.flat_map(|(line, row, scores)| {
-            let set = |side, scores: &[f32]| Edit::SetScores { line, side, scores: Some(numbers(scores)) };
-            let negatives = (!row.neg.is_empty()).then(|| set(Side::Negative, &scores.neg));
-            [Some(set(Side::Positive, &scores.pos)), negatives].into_iter().flatten()
+        let by = self.scores.chosen();
+        let edits = rows.iter().filter_map(|(line, row)| {
+            let scores = self.scores.of(*line)?;
+            let [pos, neg] = [scores.complete(Side::Positive, by)?, scores.complete(Side::Negative, by)?];
+            let set = |side, scores: &[f32]| Edit::SetScores { line: *line, side, scores: Some(numbers(scores)) };
+            let negatives = (!row.neg.is_empty()).then(|| set(Side::Negative, &neg));
+            Some([Some(set(Side::Positive, &pos)), negatives].into_iter().flatten())
         });
-        let (edits, kept) = (edits.collect(), self.scores.clone());
-        self.apply_all(StepName::Score, edits)?;
-        // The passages are the same.
-        self.set_scores(kept);
-        Ok(())
+        let edits = edits.flatten().collect();
+        self.apply_all(StepName::Score, edits)
     }
 
     /// Puts the proposed negatives into the rows, as one step.
@@ -571,10 +579,13 @@ impl State {
     }
 
     fn after_edit(&mut self, touched: &[LineId]) {
-        for line in touched {
-            self.scores.remove(line);
-        }
         let lines = self.lines();
+        for line in touched {
+            if self.scores.of(*line).is_some() {
+                let row = lines.position(*line).and_then(|at| lines.read(at).into_row());
+                self.scores.follow(*line, row.as_deref());
+            }
+        }
         self.touched.extend(touched);
         if let Some(survey) = &mut self.survey {
             survey.update(&lines, touched);
@@ -643,8 +654,8 @@ impl State {
     /// What the table is found in, if it is to be found on another thread.
     pub fn material(&self) -> Option<Material> {
         let survey = self.survey.clone()?;
-        let margins = self.scores.iter().filter_map(|(id, scores)| Some((*id, scores.margin()?)));
-        Some(Material { lines: self.lines(), survey, reviews: self.reviews.clone(), margins: margins.collect() })
+        let (reviews, margins) = (self.reviews.clone(), self.scores.margins());
+        Some(Material { lines: self.lines(), survey, reviews, margins })
     }
 
     /// Takes the places that were found on another thread.
@@ -859,12 +870,17 @@ mod tests {
     fn scores_go_with_the_row_they_were_for() {
         let mut state = state();
         let id = line(&state, 0).id;
-        let scores = RowScores { pos: vec![0.5], neg: vec![0.25, 0.75] };
-        assert_eq!(scores.margin(), Some(0.25));
-        state.set_scores([(id, scores)]);
+        let scores = scoring::Scores { by: Measure::Dense, positives: vec![0.5], negatives: vec![0.25, 0.75] };
+        state.take_scores(vec![scoring::RowScores { line: id, row: row(&state, 0), scores: vec![scores] }]);
         state.set_filter(Filter { finding: Some(super::view::Finding::Suspected), ..Default::default() });
         assert_eq!(state.visible(), [0]);
         state.move_passage(Side::Negative, 1).unwrap();
-        assert!(state.scores(id).is_none() && state.visible().is_empty());
+        // The suspect is a positive now, with the score that it had.
+        assert_eq!(state.scores(id).unwrap().get(Side::Positive, 1, Measure::Dense), Some(0.75));
+        assert!(state.visible().is_empty());
+        state.undo().unwrap();
+        assert_eq!(state.visible(), [0]);
+        state.keep_scores().unwrap();
+        assert_eq!(row(&state, 0).neg_scores.as_deref(), Some(&[0.25, 0.75][..]));
     }
 }

@@ -10,7 +10,6 @@ use super::{Action, State, Tab, history_view};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section};
 use crate::dataset::{Script, Verdict};
-use crate::retrieval::{Method, Weights};
 
 /// The field that the `/` key goes to.
 pub fn filter_field() -> Id {
@@ -84,18 +83,12 @@ fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action
     entry(ui, "mark_shown", Action::MarkShown);
     ui.separator();
     ui.menu_button(texts.get("score_rows"), |ui| {
-        for (key, method) in [
-            ("method_dense", Method::Dense),
-            ("method_sparse", Method::Sparse),
-            ("method_colbert", Method::Colbert),
-            ("method_hybrid", Method::Hybrid(Weights::default())),
-        ] {
-            entry(ui, key, Action::Score(method));
-        }
+        entry(ui, "score_model", Action::Score);
         entry(ui, "score_reranker", Action::ScoreWithReranker);
     });
     ui.add_enabled_ui(state.has_scores(), |ui| entry(ui, "score_keep", Action::KeepScores));
     entry(ui, "mine", Action::BeginMining);
+    entry(ui, "corpus_import", Action::ImportCorpus);
     ui.separator();
     entry(ui, "keys", Action::ShowKeys);
     ui.separator();

@@ -3,6 +3,7 @@
 use eframe::egui::{self, RichText};
 
 use super::{Action, Run, State, plots};
+use crate::app::error_texts;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, progress_bar, section, small_button, space};
@@ -62,7 +63,7 @@ fn header(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>)
         });
     });
     if let Status::Failed(failure) = &status {
-        notice(ui, Severity::Error, &failure.to_string());
+        notice(ui, Severity::Error, &error_texts::failure(texts, failure));
     }
     if let Some(folder) = &run.report.saved {
         notice(ui, Severity::Information, &texts.with("train_saved", &[("folder", &folder.display())]));

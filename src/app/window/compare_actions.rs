@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Window;
 use crate::app::background::Background;
 use crate::app::compare::{Action, KS, SHOWN, Which};
+use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::widgets::Severity;
 use crate::dataset::{Corpus, Dataset, DatasetError};
@@ -127,7 +128,7 @@ impl Window {
                 self.compare.corpus = Some(material.corpus);
                 self.compare.questions = material.questions;
             }
-            Ok(Err(error)) => self.messages.error(error.to_string()),
+            Ok(Err(error)) => self.messages.error(error_texts::dataset(self.texts, &error)),
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }

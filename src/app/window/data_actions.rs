@@ -7,6 +7,7 @@ use super::{Pending, Window, data_import};
 use crate::app::background::Background;
 use crate::app::data::view::{Column, Sort};
 use crate::app::data::{Action, Mining, SplitForm};
+use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::shell::{Answer, Question};
 use crate::app::widgets::Severity;
@@ -140,8 +141,12 @@ impl Window {
                 self.data.split = None;
                 Ok(())
             }
-            Action::Score(method) => {
-                self.score_rows(Scorer::Embedding(method), None);
+            Action::Score => {
+                self.score_rows(Scorer::EveryMethod, None);
+                Ok(())
+            }
+            Action::JudgeBy(measure) => {
+                self.data.choose_measure(measure);
                 Ok(())
             }
             Action::ScoreWithReranker => {
@@ -149,6 +154,11 @@ impl Window {
                 Ok(())
             }
             Action::KeepScores => self.data.keep_scores(),
+            Action::ImportCorpus => {
+                let near = self.compare.corpus_path.clone();
+                self.ask_for_files(Purpose::ImportCorpus, near);
+                Ok(())
+            }
             Action::BeginMining => {
                 self.data.mining = Some(Mining::default());
                 Ok(())
@@ -204,7 +214,7 @@ impl Window {
 
     fn tell_error(&mut self, result: Result<(), DatasetError>) {
         if let Err(error) = result {
-            self.messages.error(error.to_string());
+            self.messages.error(error_texts::dataset(self.texts, &error));
         }
     }
 
@@ -255,9 +265,10 @@ impl Window {
                 self.data.open(*dataset, survey, reviews);
                 self.checked = None;
                 if let Some(warning) = warning {
-                    self.messages.say(Severity::Warning, warning);
+                    self.messages.say(Severity::Warning, error_texts::dataset(self.texts, &warning));
                 }
             }
+            Ok(Ok(Opened::Corpus { path })) => self.read_corpus(path),
             Ok(Ok(Opened::Pending { path, edits })) => {
                 let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let question = Question {
@@ -271,7 +282,7 @@ impl Window {
                 };
                 self.question = Some((question, Pending::LeftBehind(path)));
             }
-            Ok(Err(error)) => self.messages.error(error.to_string()),
+            Ok(Err(error)) => self.messages.error(error_texts::dataset(self.texts, &error)),
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }
@@ -303,7 +314,7 @@ impl Window {
                 match result {
                     Ok(()) => self.after_saving(then),
                     Err(DatasetError::ChangedOnDisk { .. }) => self.ask_to_overwrite(then),
-                    Err(error) => self.messages.error(error.to_string()),
+                    Err(error) => self.messages.error(error_texts::dataset(self.texts, &error)),
                 }
             }
             Err(_) => self.messages.error(self.texts.get("broke_off")),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::dataset::import::is_corpus;
 use crate::dataset::{
     Dataset, DatasetError, Expectations, Lines, Reviews, SplitOptions, Survey, discard_journal, export,
     pending_journal, split,
@@ -23,8 +24,10 @@ pub enum Opened {
         survey: Option<Survey>,
         reviews: Reviews,
         /// What should be known of it: lost steps, no journal.
-        warning: Option<String>,
+        warning: Option<Box<DatasetError>>,
     },
+    /// The file holds passages, no rows.
+    Corpus { path: PathBuf },
     /// There are edits of last time; what is to become of them?
     Pending { path: PathBuf, edits: usize },
 }
@@ -53,6 +56,9 @@ pub fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Ope
             }
         }
     }
+    if is_corpus(&path) {
+        return Ok(Opened::Corpus { path });
+    }
     match Dataset::open(&path)?.with_journal(new_journal(&path, journals)) {
         Ok(dataset) => Ok(opened(dataset, None)),
         // Better without a journal than not at all.
@@ -72,7 +78,7 @@ fn opened(dataset: Dataset, warning: Option<DatasetError>) -> Opened {
         Some(Ok(reviews)) => (reviews, None),
         None => (Reviews::default(), None),
     };
-    let warning = warning.or(broken).map(|warning| warning.to_string());
+    let warning = warning.or(broken).map(Box::new);
     Opened::Open { dataset: Box::new(dataset), survey, reviews, warning }
 }
 

@@ -5,25 +5,51 @@ use std::sync::Arc;
 
 use super::Window;
 use crate::app::background::Background;
-use crate::app::data::{FOUND, FindBy, From, Mining, RowScores};
+use crate::app::data::{FOUND, FindBy, From, Mining, ScoredWith};
+use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::widgets::Severity;
-use crate::dataset::Corpus;
+use crate::compute::DeviceInfo;
+use crate::dataset::{Corpus, LineId, Row};
 use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
-use crate::jobs::scoring::{self, Scorer, ScoringRequest};
+use crate::jobs::scoring::{self, Measure, Scorer, ScoringRequest};
 use crate::jobs::search::{self, SearchEvent, SearchRequest};
-use crate::jobs::{Failure, Job, Status};
+use crate::jobs::{Instruction, Job, Status};
 use crate::retrieval::{Bm25, Method};
 
 /// Jobs of the data bench.
 #[derive(Default)]
 pub struct DataModels {
-    scoring: Option<Job<scoring::RowScores>>,
+    scoring: Option<Scoring>,
+    rescoring: Rescoring,
     mining: Option<Job<MiningEvent>>,
     search: Option<Job<SearchEvent>>,
     words: Option<Background<FoundByWords>>,
     index: Option<Arc<WordIndex>>,
 }
+
+/// Scoring under way.
+struct Scoring {
+    job: Job<scoring::RowScores>,
+    /// Of rows that were edited: nobody asked for it, so nothing is said of it.
+    is_quiet: bool,
+}
+
+/// Rows that were edited after they were scored, to be scored again once the editing pauses.
+#[derive(Default)]
+struct Rescoring {
+    /// When something was edited last, by the window's clock.
+    edited_at: f64,
+    rows: Vec<(LineId, Arc<Row>)>,
+    /// What has yet to score them.
+    left: Vec<ScoredWith>,
+}
+
+/// Seconds without an edit after which edited rows are scored again.
+const PAUSE: f64 = 1.0;
+
+/// Edited rows that are scored again by themselves; of more, such as after mining, it is asked for.
+const FEW: usize = 32;
 
 /// Passages with their scores, and the words that they were found by.
 type FoundByWords = (Arc<WordIndex>, Vec<(String, f32)>);
@@ -49,7 +75,8 @@ impl WordIndex {
 impl DataModels {
     /// Gives up what is under way for the file that was shown.
     pub(super) fn leave(&mut self) {
-        self.scoring.take().iter().for_each(|job| job.cancel());
+        self.scoring.take().iter().for_each(|scoring| scoring.job.cancel());
+        self.rescoring = Rescoring::default();
         self.mining.take().iter().for_each(|job| job.cancel());
         self.search.take().iter().for_each(|job| job.cancel());
         self.words = None;
@@ -59,14 +86,15 @@ impl DataModels {
 impl Window {
     pub(super) fn drain_data_models(&mut self) {
         self.drain_scoring();
+        self.score_edited();
         self.drain_mining();
         self.drain_found();
     }
 
     /// Says why a job did not end well.
     fn tell_end(&mut self, status: Status) {
-        if let Status::Failed(Failure { why, what_to_do }) = status {
-            self.messages.error(if what_to_do.is_empty() { why } else { format!("{why}. {what_to_do}") });
+        if let Status::Failed(failure) = status {
+            self.messages.error(error_texts::failure(self.texts, &failure));
         }
     }
 
@@ -80,8 +108,73 @@ impl Window {
             return;
         }
         let model = reranker.unwrap_or_else(|| self.train.form.config.model_name_or_path.clone());
-        let request = ScoringRequest { device, model, scorer, rows, cache: Some(self.workspace.cache()) };
-        self.data_models.scoring = Some(scoring::start(&self.jobs, request));
+        let with = ScoredWith { model, scorer };
+        self.data.begin_scores(with.clone());
+        let job = scoring::start(&self.jobs, self.scoring_of(device, with, rows, false));
+        self.data_models.scoring = Some(Scoring { job, is_quiet: false });
+    }
+
+    fn scoring_of(
+        &self,
+        device: DeviceInfo,
+        with: ScoredWith,
+        rows: Vec<(LineId, Arc<Row>)>,
+        only_if_loaded: bool,
+    ) -> ScoringRequest {
+        let (ScoredWith { model, scorer }, instruction) = (with, self.instruction());
+        ScoringRequest { device, model, scorer, instruction, rows, cache: Some(self.workspace.cache()), only_if_loaded }
+    }
+
+    /// What stands before questions in training stands there in mining and scoring.
+    fn instruction(&self) -> Instruction {
+        let config = &self.train.form.config;
+        Instruction {
+            text: config.query_instruction_for_retrieval.clone(),
+            format: config.query_instruction_format.clone(),
+        }
+    }
+
+    /// Scores rows again that were edited since, once the editing pauses and nothing else is computed, as far as the
+    /// model is still in memory.
+    fn score_edited(&mut self) {
+        let now = self.context.input(|input| input.time);
+        if self.data.all_scores().has_edited() {
+            let edited = self.data.take_edited_since_scored();
+            let rescoring = &mut self.data_models.rescoring;
+            rescoring.rows.retain(|(line, _)| edited.iter().all(|(other, _)| other != line));
+            rescoring.rows.extend(edited);
+            rescoring.edited_at = now;
+            rescoring.left = self.data.all_scores().with().to_vec();
+        }
+        let rescoring = &mut self.data_models.rescoring;
+        if rescoring.rows.len() > FEW || rescoring.left.is_empty() {
+            *rescoring = Rescoring::default();
+            return;
+        }
+        let wait = rescoring.edited_at + PAUSE - now;
+        if wait > 0.0 {
+            return self.context.request_repaint_after(std::time::Duration::from_secs_f64(wait));
+        }
+        let Some(device) = self.devices.chosen().cloned() else {
+            return;
+        };
+        if self.data_models.scoring.is_some() || !self.jobs.queue().is_empty() {
+            // The end of a job wakes the window.
+            return;
+        }
+        let Some(with) = rescoring.left.pop() else {
+            return;
+        };
+        let lacks = |line: LineId| {
+            let has = |by: &&Measure| self.data.all_scores().measures().any(|other| other == **by);
+            let scores = self.data.scores(line);
+            with.measures().iter().filter(has).any(|by| scores.is_some_and(|scores| scores.lacks(*by)))
+        };
+        let rows: Vec<_> = rescoring.rows.iter().filter(|(line, _)| lacks(*line)).cloned().collect();
+        if !rows.is_empty() {
+            let job = scoring::start(&self.jobs, self.scoring_of(device, with, rows, true));
+            self.data_models.scoring = Some(Scoring { job, is_quiet: true });
+        }
     }
 
     pub(super) fn ask_for_reranker(&mut self) {
@@ -89,20 +182,18 @@ impl Window {
     }
 
     fn drain_scoring(&mut self) {
-        let Some(job) = &self.data_models.scoring else {
+        let Some(Scoring { job, is_quiet }) = &self.data_models.scoring else {
             return;
         };
         // The status first: what was sent before the end is then taken in this round.
-        let status = job.status();
+        let (status, is_quiet) = (job.status(), *is_quiet);
         let scored: Vec<_> = job.poll();
         if !scored.is_empty() {
-            let scored = scored.into_iter();
-            let scored = scored.map(|row| (row.line, RowScores { pos: row.positives, neg: row.negatives }));
-            self.data.set_scores(scored);
+            self.data.take_scores(scored);
         }
         if status.is_over() {
             self.data_models.scoring = None;
-            if status == Status::Done {
+            if status == Status::Done && !is_quiet {
                 let text = self.texts.with("scored", &[("number", &self.data.suspected())]);
                 self.messages.say(Severity::Information, text);
             }
@@ -126,6 +217,7 @@ impl Window {
             device,
             model: self.train.form.config.model_name_or_path.clone(),
             method: form.method,
+            instruction: self.instruction(),
             rows,
             pool,
             options: form.options.clone(),

@@ -8,6 +8,7 @@ use super::Window;
 use super::data_files;
 use crate::app::background::Background;
 use crate::app::data::view::{self, BadPattern};
+use crate::app::error_texts;
 use crate::app::widgets::Severity;
 use crate::dataset::{
     CountTokens, Dataset, DatasetError, Expectations, Lengths, Lines, OtherFile, Reviews, Survey, export,
@@ -106,7 +107,7 @@ impl Window {
             self.data_work.reviews = None;
             match done {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => self.messages.error(error.to_string()),
+                Ok(Err(error)) => self.messages.error(error_texts::dataset(self.texts, &error)),
                 Err(_) => self.messages.error(self.texts.get("broke_off")),
             }
         }
@@ -159,7 +160,7 @@ impl Window {
                     self.messages.say(Severity::Information, text);
                 }
             }
-            Ok(Err(error)) => self.messages.error(error.to_string()),
+            Ok(Err(error)) => self.messages.error(error_texts::dataset(self.texts, &error)),
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }

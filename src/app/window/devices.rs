@@ -3,6 +3,8 @@
 use eframe::egui;
 
 use crate::app::background::Background;
+use crate::app::error_texts;
+use crate::app::texts::Texts;
 use crate::compute::{ComputeError, DeviceChoice, DeviceInfo};
 
 /// What a look-up finds: all devices, and the one that was asked for.
@@ -20,19 +22,19 @@ impl Devices {
     }
 
     /// Takes what was found; what is wrong with the device that was asked for, if anything is.
-    pub fn drain(&mut self) -> Option<String> {
+    pub fn drain(&mut self, texts: Texts) -> Option<String> {
         let found = self.looking.as_ref()?.poll()?;
         self.looking = None;
         match found {
             Ok((all, chosen)) => {
                 let (chosen, wrong) = match chosen {
                     Ok(device) => (Some(device), None),
-                    Err(error) => (all.last().cloned(), Some(error.to_string())),
+                    Err(error) => (all.last().cloned(), Some(error_texts::compute(texts, &error))),
                 };
                 (self.all, self.chosen) = (all, chosen);
                 wrong
             }
-            Err(broke_off) => Some(broke_off.to_string()),
+            Err(_) => Some(texts.get("broke_off").into()),
         }
     }
 

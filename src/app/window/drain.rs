@@ -11,7 +11,7 @@ use crate::jobs::scoring::Scorer;
 
 impl Window {
     pub(super) fn drain(&mut self) {
-        if let Some(wrong) = self.devices.drain() {
+        if let Some(wrong) = self.devices.drain(self.texts) {
             self.messages.error(wrong);
         }
         self.drain_dialog();
@@ -51,6 +51,7 @@ impl Window {
             Purpose::OpenData => self.waiting.extend(paths),
             Purpose::SaveDataAs => self.save_data(Some(path), false, None),
             Purpose::ExportShown => self.export_shown(path),
+            Purpose::ImportCorpus => self.read_corpus(path),
             Purpose::Reranker => self.score_rows(Scorer::RERANKER, Some(path)),
             Purpose::TrainModel => {
                 self.train.form.config.model_name_or_path = path.clone();

@@ -6,6 +6,7 @@ use super::data_files::LeftBehind;
 use super::setup::theme_name;
 use super::{Pending, Window};
 use crate::app::data;
+use crate::app::error_texts;
 use crate::app::shell::{Action, Answer, Bench, Question};
 use crate::app::texts::Texts;
 use crate::jobs::JobHandle;
@@ -102,7 +103,7 @@ impl Window {
 
     pub(super) fn give_up_edits(&mut self) {
         if let Err(error) = self.data.close() {
-            self.messages.error(error.to_string());
+            self.messages.error(error_texts::dataset(self.texts, &error));
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Window;
 use crate::app::background::Background;
+use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::shell::Bench;
 use crate::app::train::{Action, DataChoice, EarlierRun, Run};
@@ -94,7 +95,7 @@ impl Window {
                     self.messages.say(Severity::Warning, warning);
                 }
             }
-            Ok(Err(failure)) => self.messages.error(failure.to_string()),
+            Ok(Err(failure)) => self.messages.error(error_texts::failure(self.texts, &failure)),
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
     }

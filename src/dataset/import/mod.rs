@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod corpus;
 mod delimited;
 mod error;
 mod mapping;
@@ -23,6 +24,7 @@ mod table;
 mod workbook;
 mod write;
 
+pub use corpus::{CorpusFile, CorpusForm, is_corpus};
 pub use error::ImportError;
 pub use mapping::{Mapping, Role};
 pub use passages::{CorpusMapping, passages};

@@ -1,0 +1,448 @@
+//! Errors of the layers below in the window's language. The layers themselves say them in English, which is also what
+//! is shown of a cause that only they or the system know.
+
+use std::fmt::Display;
+use std::io;
+
+use super::data::fault_texts;
+use super::texts::{Language, Texts};
+use crate::compute::ComputeError;
+use crate::dataset::DatasetError;
+use crate::dataset::import::{ImportError, SkipReason, Skipped, TableFault, TableProblem};
+use crate::jobs::{Failure, JobError};
+use crate::model::ModelError;
+use crate::training::{OptionError, TrainingError};
+use crate::workspace::WorkspaceError;
+
+/// Values by the names that a text has for them.
+type Values<'a> = [(&'a str, &'a dyn Display)];
+
+/// What an error is in English, or else what the other languages make of it.
+fn told(texts: Texts, error: &impl Display, other: impl FnOnce() -> String) -> String {
+    if texts.language() == Language::English { error.to_string() } else { other() }
+}
+
+/// A text that English does not need.
+fn say(texts: Texts, key: &str, values: &Values) -> String {
+    texts.with(key, values)
+}
+
+pub fn dataset(texts: Texts, error: &DatasetError) -> String {
+    use DatasetError as E;
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        E::Read { path, source } => say("error_read", &[("file", &path.display()), ("cause", &io(texts, source))]),
+        E::Write { path, source } => say("error_write", &[("file", &path.display()), ("cause", &io(texts, source))]),
+        E::ReadOnly { path } => say("error_read_only", &[("file", &path.display())]),
+        E::Exists { path } => say("error_exists", &[("file", &path.display())]),
+        E::Untitled => say("error_untitled", &[]),
+        E::ChangedOnDisk { path } => say("error_changed_on_disk", &[("file", &path.display())]),
+        E::NotAReview { path, line, reason } => {
+            say("error_not_a_review", &[("file", &path.display()), ("line", line), ("cause", reason)])
+        }
+        E::WrongShare { share } => say("error_wrong_share", &[("share", share)]),
+        E::Inseparable { rows, groups, largest } => {
+            say("error_inseparable", &[("rows", rows), ("groups", groups), ("largest", largest)])
+        }
+        E::NoSuchLine => say("error_no_such_line", &[]),
+        E::NoSuchPlace { at, lines } => say("error_no_such_place", &[("at", at), ("lines", lines)]),
+        E::NotARow { line } => say("error_not_a_row", &[("line", line)]),
+        E::NoSuchPassage { line, side, index, count } => say(
+            "error_no_such_passage",
+            &[("line", line), ("side", &side.key()), ("number", &(index + 1)), ("count", count)],
+        ),
+        E::WrongScores { line, count } => say("error_wrong_scores", &[("line", line), ("count", count)]),
+        E::EmptyText => say("error_empty_text", &[]),
+        E::LineBreak => say("error_line_break", &[]),
+        E::Unusable { line, fault } => {
+            say("error_unusable", &[("line", line), ("fault", &fault_texts::fault(texts, fault))])
+        }
+        E::Journal { path, source } => {
+            say("error_journal", &[("file", &path.display()), ("cause", &io(texts, source))])
+        }
+        E::JournalInUse { path } => say("error_journal_in_use", &[("file", &path.display())]),
+        E::JournalPending { path, edits } => {
+            say("error_journal_pending", &[("file", &path.display()), ("edits", edits)])
+        }
+        E::JournalMismatch { journal, file } => {
+            say("error_journal_mismatch", &[("journal", &journal.display()), ("file", &file.display())])
+        }
+        E::JournalDamaged { path, line, reason } => {
+            say("error_journal_damaged", &[("file", &path.display()), ("line", line), ("cause", reason)])
+        }
+    })
+}
+
+pub fn import(texts: Texts, error: &ImportError) -> String {
+    use ImportError as E;
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        E::Read { path, source } => say("error_read", &[("file", &path.display()), ("cause", &io(texts, source))]),
+        E::Write { path, source } => say("error_write", &[("file", &path.display()), ("cause", &io(texts, source))]),
+        E::Exists { path } => say("error_exists", &[("file", &path.display())]),
+        E::In { path, source } => say("error_in_file", &[("file", &path.display()), ("cause", &import(texts, source))]),
+        E::Empty => say("error_import_empty", &[]),
+        E::EmptySheet { sheet, sheets } => {
+            say("error_import_empty_sheet", &[("sheet", sheet), ("sheets", &sheets.join("、"))])
+        }
+        E::NotATable { reason } => say("error_import_not_a_table", &[("cause", reason)]),
+        E::Json => say("error_import_json", &[]),
+        E::WebPage => say("error_import_web_page", &[]),
+        E::DamagedWorkbook { cause } => say("error_import_damaged_workbook", &[("cause", cause)]),
+        E::Password => say("error_import_password", &[]),
+        E::NoSuchSheet { sheet, sheets } => {
+            say("error_import_no_such_sheet", &[("sheet", sheet), ("sheets", &sheets.join("、"))])
+        }
+        E::NoSuchColumn { column, columns } => say(
+            "error_import_no_such_column",
+            &[("column", column), ("columns", &columns.join("、")), ("count", &columns.len())],
+        ),
+        E::NoColumnFor { what, columns } => {
+            let key = match *what {
+                "text" => "error_import_no_text",
+                "positive" => "error_import_no_positive",
+                _ => "error_import_no_query",
+            };
+            say(key, &[("columns", &columns.join("、"))])
+        }
+    })
+}
+
+/// A line of a table, and why nothing was made of it.
+pub fn skipped(texts: Texts, skipped: &Skipped) -> String {
+    let reason = told(texts, &skipped.reason, || match &skipped.reason {
+        SkipReason::NoQuestion => say(texts, "error_no_question", &[]),
+        SkipReason::NoPositive => say(texts, "error_no_positive", &[]),
+        SkipReason::NoText => say(texts, "error_no_text", &[]),
+        SkipReason::Fault(fault) => table_fault(texts, fault),
+    });
+    texts.with("line_told", &[("line", &skipped.line), ("what", &reason)])
+}
+
+/// What is odd about a line of a table.
+pub fn table_problem(texts: Texts, problem: &TableProblem) -> String {
+    texts.with("line_told", &[("line", &problem.line), ("what", &table_fault(texts, &problem.fault))])
+}
+
+fn table_fault(texts: Texts, fault: &TableFault) -> String {
+    told(texts, fault, || match fault {
+        TableFault::TooManyCells { cells, width } => {
+            say(texts, "error_table_too_many_cells", &[("cells", cells), ("width", width)])
+        }
+        TableFault::NotText => say(texts, "error_table_not_text", &[]),
+        TableFault::OddQuote => say(texts, "error_table_odd_quote", &[]),
+        TableFault::CellError { column, error } => {
+            say(texts, "error_table_cell_error", &[("column", &(column + 1)), ("cause", error)])
+        }
+    })
+}
+
+pub fn model(texts: Texts, error: &ModelError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        ModelError::File { path, cause } => {
+            // What is most often wrong; the rest is told as the model layer says it.
+            const KNOWN: [(&str, &str); 7] = [
+                ("there is no such folder", "error_model_no_folder"),
+                ("there is neither model.safetensors", "error_model_no_weights"),
+                ("the file is missing; save the model's fast tokenizer", "error_model_no_tokenizer"),
+                ("it is not a reranker's", "error_model_no_reranker"),
+                ("a model folder holds config.json", "error_model_no_model"),
+                ("fetch it again", "error_model_broken_file"),
+                ("room on the disk", "error_model_not_written"),
+            ];
+            let known = KNOWN.iter().find(|(words, _)| cause.contains(words));
+            say(known.map_or("error_model_file", |(_, key)| key), &[("file", &path.display()), ("cause", cause)])
+        }
+        ModelError::MissingTensor { path, tensor } => {
+            say("error_model_missing_tensor", &[("file", &path.display()), ("tensor", tensor)])
+        }
+        ModelError::Shape { path, tensor, found, wanted } => say(
+            "error_model_shape",
+            &[
+                ("file", &path.display()),
+                ("tensor", tensor),
+                ("found", &format!("{found:?}")),
+                ("wanted", &format!("{wanted:?}")),
+            ],
+        ),
+        ModelError::Tokenizer(cause) => say("error_model_tokenizer", &[("cause", cause)]),
+        ModelError::Device(cause) => say("error_model_device", &[("cause", cause)]),
+        ModelError::Stopped => say("error_stopped", &[]),
+    })
+}
+
+pub fn compute(texts: Texts, error: &ComputeError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        ComputeError::NotADevice(name) => say("error_device_unknown", &[("device", name)]),
+        ComputeError::Absent { wanted, present } => {
+            say("error_device_absent", &[("device", wanted), ("present", present)])
+        }
+        ComputeError::NoCuda => say("error_device_no_cuda", &[]),
+        ComputeError::NotStarted { device, cause } => {
+            say("error_device_not_started", &[("device", device), ("cause", cause)])
+        }
+    })
+}
+
+/// An option of a run by its name in the window, and why its value cannot work.
+fn option(texts: Texts, error: &OptionError) -> String {
+    told(texts, error, || match error {
+        OptionError::Unknown(name) => say(texts, "error_option_unknown", &[("option", name)]),
+        OptionError::Invalid { name, value, cause } => {
+            let shown = texts.find(&format!("option_{name}")).unwrap_or(name);
+            let why = texts.find(&format!("problem_{name}")).unwrap_or(cause);
+            say(texts, "error_option", &[("option", &shown), ("value", value), ("cause", &why)])
+        }
+    })
+}
+
+pub fn training(texts: Texts, error: &TrainingError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        TrainingError::Options(problems) => {
+            problems.iter().map(|problem| option(texts, problem)).collect::<Vec<_>>().join("；")
+        }
+        TrainingError::File { path, cause } => {
+            say("error_training_file", &[("file", &path.display()), ("cause", cause)])
+        }
+        TrainingError::Row { path, line, cause } => {
+            say("error_training_row", &[("file", &path.display()), ("line", line), ("cause", cause)])
+        }
+        TrainingError::NoBatches { rows, batch_size } => {
+            say("error_training_no_batches", &[("rows", rows), ("size", batch_size)])
+        }
+        TrainingError::Precision(precision) => say("error_training_precision", &[("precision", precision)]),
+        TrainingError::NothingToTrain => say("error_training_nothing", &[]),
+        TrainingError::NotANumber => say("error_training_not_a_number", &[]),
+        TrainingError::OutputExists(path) => say("error_training_output", &[("file", &path.display())]),
+        TrainingError::Model(error) => model(texts, error),
+        TrainingError::Compute(error) => compute(texts, error),
+    })
+}
+
+fn job(texts: Texts, error: &JobError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        JobError::NoVectors(model) => say("error_job_no_vectors", &[("model", &model.display())]),
+        JobError::NoHeads(model) => say("error_job_no_heads", &[("model", &model.display())]),
+        JobError::NoPassages => say("error_job_no_passages", &[]),
+        JobError::NoRanks { start, end } => say("error_job_no_ranks", &[("start", start), ("end", end)]),
+        JobError::NothingToJudgeBy(_) => say("error_job_nothing_to_judge_by", &[]),
+    })
+}
+
+fn workspace(texts: Texts, error: &WorkspaceError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        WorkspaceError::NoHome => say("error_workspace_no_home", &[]),
+        WorkspaceError::NotWritable { path, cause } | WorkspaceError::Io { path, cause, .. } => {
+            say("error_workspace_io", &[("file", &path.display()), ("cause", &io(texts, cause))])
+        }
+        WorkspaceError::Run { path, cause } => {
+            say("error_workspace_run", &[("file", &path.display()), ("cause", cause)])
+        }
+    })
+}
+
+/// Why a job failed, and what to do.
+pub fn failure(texts: Texts, failure: &Failure) -> String {
+    let Some(error) = failure.error.as_deref() else {
+        return failure.to_string();
+    };
+    if texts.language() == Language::English {
+        return failure.to_string();
+    }
+    let known = [
+        error.downcast_ref().map(|error| model(texts, error)),
+        error.downcast_ref().map(|error| compute(texts, error)),
+        error.downcast_ref().map(|error| training(texts, error)),
+        error.downcast_ref().map(|error| dataset(texts, error)),
+        error.downcast_ref().map(|error| import(texts, error)),
+        error.downcast_ref().map(|error| job(texts, error)),
+        error.downcast_ref().map(|error| workspace(texts, error)),
+    ];
+    known.into_iter().flatten().next().unwrap_or_else(|| failure.to_string())
+}
+
+fn io(texts: Texts, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => say(texts, "error_io_not_found", &[]),
+        io::ErrorKind::PermissionDenied => say(texts, "error_io_not_allowed", &[]),
+        io::ErrorKind::StorageFull => say(texts, "error_io_full", &[]),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::compute::{DeviceChoice, choose};
+    use crate::dataset::{Corpus, Dataset, Fault, Side};
+    use crate::model::{EmbeddingModel, Reranker};
+    use crate::retrieval::Keep;
+
+    static CHINESE: std::sync::LazyLock<Texts> = std::sync::LazyLock::new(|| Texts::new(Language::Chinese));
+
+    /// Nothing of the English is left but names, values and causes that only the system knows.
+    fn check(chinese: String, english: String, keeps: &[&str]) {
+        assert!(chinese.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter)), "{chinese}");
+        assert!(!chinese.contains('{') && !chinese.contains('…'), "{chinese}");
+        let words = chinese.split(|letter: char| !letter.is_ascii_alphabetic());
+        let named: Vec<&str> = words.filter(|word| word.len() > 3).collect();
+        for word in ["there", "choose", "cannot", "Choose", "Save", "line", "holds"] {
+            assert!(!named.contains(&word), "{chinese} has English in it: {english}");
+        }
+        for kept in keeps {
+            assert!(chinese.contains(kept), "{chinese} lacks {kept}");
+        }
+    }
+
+    #[test]
+    fn errors_of_files_are_told_in_chinese() {
+        let path = || PathBuf::from("data/焊接.jsonl");
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        use DatasetError as E;
+        for (error, keeps) in [
+            (E::Read { path: path(), source: gone() }, &["焊接.jsonl"][..]),
+            (E::Write { path: path(), source: gone() }, &["焊接.jsonl"]),
+            (E::ReadOnly { path: path() }, &["焊接.jsonl"]),
+            (E::Exists { path: path() }, &["焊接.jsonl"]),
+            (E::Untitled, &[]),
+            (E::ChangedOnDisk { path: path() }, &["焊接.jsonl"]),
+            (E::NotAReview { path: path(), line: 3, reason: "x".into() }, &["焊接.jsonl", "3", "x"]),
+            (E::WrongShare { share: 2.5 }, &["2.5"]),
+            (E::Inseparable { rows: 4, groups: 5, largest: 6 }, &["4", "5", "6"]),
+            (E::NoSuchLine, &[]),
+            (E::NoSuchPlace { at: 9, lines: 7 }, &["9", "7"]),
+            (E::NotARow { line: 8 }, &["8"]),
+            (E::NoSuchPassage { line: 1, side: Side::Negative, index: 4, count: 2 }, &["neg", "5", "2"]),
+            (E::WrongScores { line: 3, count: 4 }, &["3", "4"]),
+            (E::EmptyText, &[]),
+            (E::LineBreak, &["\\n"]),
+            (E::Unusable { line: 6, fault: Fault::NoNegatives }, &["6", "neg"]),
+            (E::Journal { path: path(), source: gone() }, &["焊接.jsonl"]),
+            (E::JournalInUse { path: path() }, &["焊接.jsonl"]),
+            (E::JournalPending { path: path(), edits: 12 }, &["12"]),
+            (E::JournalMismatch { journal: "j".into(), file: path() }, &["焊接.jsonl"]),
+            (E::JournalDamaged { path: path(), line: 5, reason: "y".into() }, &["5", "y"]),
+        ] {
+            check(dataset(*CHINESE, &error), error.to_string(), keeps);
+            assert_eq!(dataset(Texts::new(Language::English), &error), error.to_string());
+        }
+        let missing = Dataset::open("no/such.jsonl").err().unwrap();
+        assert_eq!(dataset(*CHINESE, &missing), "无法读取 no/such.jsonl：找不到文件。请检查文件是否存在、是否可读");
+        check(dataset(*CHINESE, &Corpus::open("no/such.txt").unwrap_err()), String::new(), &["no/such.txt"]);
+    }
+
+    #[test]
+    fn errors_of_imports_are_told_in_chinese() {
+        let names = || vec!["首页".to_owned(), "问答".to_owned()];
+        use ImportError as E;
+        let gone = || io::Error::from(io::ErrorKind::PermissionDenied);
+        for (error, keeps) in [
+            (E::Read { path: "a.csv".into(), source: gone() }, &["a.csv", "权限"][..]),
+            (E::Write { path: "a.csv".into(), source: gone() }, &["a.csv"]),
+            (E::Exists { path: "a.csv".into() }, &["a.csv"]),
+            (E::In { path: "a.csv".into(), source: Box::new(E::Empty) }, &["a.csv", "空"]),
+            (E::EmptySheet { sheet: "首页".into(), sheets: names() }, &["首页、问答"]),
+            (E::NotATable { reason: "x" }, &["x", "CSV"]),
+            (E::Json, &["JSON"]),
+            (E::WebPage, &["XLSX"]),
+            (E::DamagedWorkbook { cause: "y".into() }, &["y"]),
+            (E::Password, &[]),
+            (E::NoSuchSheet { sheet: "a".into(), sheets: names() }, &["首页、问答"]),
+            (E::NoSuchColumn { column: "b".into(), columns: names() }, &["b", "首页、问答", "2"]),
+            (E::NoColumnFor { what: "text", columns: names() }, &["正文", "首页、问答"]),
+            (E::NoColumnFor { what: "query", columns: names() }, &["问题"]),
+            (E::NoColumnFor { what: "positive", columns: names() }, &["正例"]),
+        ] {
+            check(import(*CHINESE, &error), error.to_string(), keeps);
+        }
+        for (reason, keeps) in [
+            (SkipReason::NoQuestion, "问题"),
+            (SkipReason::NoPositive, "正例"),
+            (SkipReason::NoText, "文字"),
+            (SkipReason::Fault(TableFault::TooManyCells { cells: 6, width: 4 }), "6"),
+            (SkipReason::Fault(TableFault::NotText), "UTF-8"),
+            (SkipReason::Fault(TableFault::OddQuote), "引号"),
+            (SkipReason::Fault(TableFault::CellError { column: 1, error: "#N/A".into() }), "#N/A"),
+        ] {
+            let line = Skipped { line: 17, reason };
+            check(skipped(*CHINESE, &line), line.to_string(), &["17", keeps]);
+            assert_eq!(skipped(Texts::new(Language::English), &line), format!("L{}", &line.to_string()[1..]));
+        }
+    }
+
+    #[test]
+    fn errors_of_models_devices_and_runs_are_told_in_chinese() {
+        let device = choose(DeviceChoice::Cpu).unwrap().open().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let load = |path: &std::path::Path| EmbeddingModel::load(path, &device).err().unwrap();
+        let missing = load(&folder.path().join("gone"));
+        check(model(*CHINESE, &missing), missing.to_string(), &["gone", "文件夹"]);
+        std::fs::write(folder.path().join("config.json"), "{").unwrap();
+        let broken = load(folder.path());
+        check(model(*CHINESE, &broken), String::new(), &["config.json"]);
+        let other = Reranker::load(std::path::Path::new("tests/fixtures/flagembedding/model_safetensors"), &device);
+        let other = other.err().unwrap();
+        check(model(*CHINESE, &other), other.to_string(), &["重排模型"]);
+        for error in [
+            ModelError::MissingTensor { path: "m".into(), tensor: "t".into() },
+            ModelError::Shape { path: "m".into(), tensor: "t".into(), found: vec![1], wanted: vec![2] },
+            ModelError::Tokenizer("t".into()),
+            ModelError::Device("t".into()),
+            ModelError::Stopped,
+        ] {
+            let keeps: &[&str] = if matches!(error, ModelError::Stopped) { &[] } else { &["t"] };
+            check(model(*CHINESE, &error), error.to_string(), keeps);
+            // Through a job, too.
+            let told = model(*CHINESE, &error);
+            assert_eq!(failure(*CHINESE, &Failure::from(error)), told);
+        }
+        for error in [
+            ComputeError::NotADevice("x".into()),
+            ComputeError::Absent { wanted: "x".into(), present: "cpu".into() },
+            ComputeError::NoCuda,
+            ComputeError::NotStarted { device: "x".into(), cause: "y".into() },
+        ] {
+            check(compute(*CHINESE, &error), error.to_string(), &[]);
+        }
+        let option = OptionError::Invalid { name: "temperature".into(), value: "0".into(), cause: "must be".into() };
+        for (error, keeps) in [
+            (TrainingError::Options(vec![option, OptionError::Unknown("tempo".into())]), &["温度", "tempo"][..]),
+            (TrainingError::File { path: "a".into(), cause: "b".into() }, &["b"]),
+            (TrainingError::Row { path: "a".into(), line: 31, cause: "b".into() }, &["31"]),
+            (TrainingError::NoBatches { rows: 3, batch_size: 8 }, &["3", "8"]),
+            (TrainingError::Precision("bf16"), &["bf16"]),
+            (TrainingError::NothingToTrain, &[]),
+            (TrainingError::NotANumber, &["学习率"]),
+            (TrainingError::OutputExists("out".into()), &["out"]),
+            (TrainingError::Model(ModelError::Stopped), &[]),
+            (TrainingError::Compute(ComputeError::NoCuda), &["CUDA"]),
+        ] {
+            check(training(*CHINESE, &error), error.to_string(), keeps);
+        }
+        for error in [
+            JobError::NoVectors("m".into()),
+            JobError::NoHeads("m".into()),
+            JobError::NoPassages,
+            JobError::NoRanks { start: 3, end: 3 },
+            JobError::NothingToJudgeBy(Keep::All),
+        ] {
+            let english = error.to_string();
+            check(failure(*CHINESE, &Failure::from(error)), english, &[]);
+        }
+        for error in [
+            WorkspaceError::NoHome,
+            WorkspaceError::Io { path: "w".into(), action: "open", cause: io::Error::other("z") },
+            WorkspaceError::Run { path: "w".into(), cause: "z".into() },
+        ] {
+            let english = error.to_string();
+            check(failure(*CHINESE, &Failure::from(error)), english, &[]);
+        }
+    }
+}
