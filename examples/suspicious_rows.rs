@@ -35,14 +35,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect::<Result<_, serde_json::Error>>()?;
 
     let jobs = Jobs::new(|| ());
-    let request =
-        ScoringRequest { device: choose(DeviceChoice::Auto)?, model, scorer, rows: rows.clone(), cache: None };
+    let request = ScoringRequest {
+        device: choose(DeviceChoice::Auto)?,
+        model,
+        scorer,
+        instruction: Default::default(),
+        rows: rows.clone(),
+        cache: None,
+        only_if_loaded: false,
+    };
     let job = scoring::start(&jobs, request);
     if let Status::Failed(failure) = job.wait() {
         return Err(failure.to_string().into());
     }
     let scores = job.poll();
-    let order = most_suspicious(scores.iter().map(|row| (&row.positives[..], &row.negatives[..])));
+    let order = most_suspicious(scores.iter().map(|row| (&row.scores[0].positives[..], &row.scores[0].negatives[..])));
     let places: Vec<usize> = (0..order.len())
         .filter(|&place| planted.contains(&rows[order[place].0].1.query))
         .map(|place| place + 1)
