@@ -1,0 +1,134 @@
+//! How much memory a run takes, before it starts.
+
+use super::config::TrainingConfig;
+use crate::model::EncoderConfig;
+
+/// Bytes of a run on its device, by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryForecast {
+    pub parameters: u64,
+    /// Of what is trained.
+    pub gradients: u64,
+    /// AdamW's two means of what is trained.
+    pub optimizer: u64,
+    /// What the forward pass keeps for the backward pass.
+    pub activations: u64,
+    /// What is there only while one layer, or the heads, are computed.
+    pub workspace: u64,
+    /// The largest tensor.
+    pub largest_tensor: u64,
+}
+
+/// Texts of a micro-batch, in tokens as the device computes them: with padding, but for the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MicroBatchSize {
+    pub queries: usize,
+    pub query_tokens: usize,
+    pub passages: usize,
+    pub passage_tokens: usize,
+}
+
+impl MicroBatchSize {
+    /// The largest micro-batch that a configuration allows.
+    pub fn largest(config: &TrainingConfig, longest: usize) -> Self {
+        let queries = config.per_device_train_batch_size;
+        Self {
+            queries,
+            query_tokens: config.query_max_len.min(longest),
+            passages: queries * config.train_group_size,
+            passage_tokens: config.passage_max_len.min(longest),
+        }
+    }
+}
+
+/// Bytes of a 32-bit float.
+const FLOAT: u64 = 4;
+
+/// Values of attention's scores that are there at a time, on a graphics card (as in the operation itself).
+const SCORES: u64 = 1 << 24;
+
+impl MemoryForecast {
+    /// For an encoder of this shape, its heads `colbert_dim` wide.
+    pub fn of(config: &TrainingConfig, encoder: &EncoderConfig, batch: &MicroBatchSize) -> Self {
+        let size = |number: usize| number as u64;
+        let (hidden, inner) = (size(encoder.hidden_size), size(encoder.intermediate_size));
+        let layers = size(encoder.num_hidden_layers);
+        let trained_layers = match config.trainable_layers {
+            _ if config.fix_encoder => 0,
+            Some(top) => size(top).min(layers),
+            None => layers,
+        };
+        let colbert = size(config.colbert_dim.unwrap_or(encoder.hidden_size));
+        let heads = if config.unified_finetuning { (hidden + 1) * (colbert + 1) } else { 0 };
+
+        let norm = 2 * hidden;
+        let words = size(encoder.vocab_size) * hidden;
+        let positions = size(encoder.max_position_embeddings) * hidden;
+        let embeddings = words + positions + size(encoder.type_vocab_size) * hidden + norm;
+        let square = hidden * hidden + hidden;
+        let layer = 4 * square + (hidden * inner + inner) + (inner * hidden + hidden) + 2 * norm;
+        let lora = if config.use_lora { trained_layers * lora_values(config, hidden, inner) } else { 0 };
+        let trained = heads
+            + if config.use_lora {
+                lora
+            } else {
+                let fixed = if config.fix_word_embedding { words } else { 0 }
+                    + if config.fix_position_embedding { positions } else { 0 };
+                trained_layers * layer + if trained_layers == layers { embeddings - fixed } else { 0 }
+            };
+        let parameters = embeddings + layers * layer + heads + lora;
+
+        // One piece of texts goes through the encoder at a time; without pieces, each side does.
+        let texts = config.sub_batch_size.unwrap_or(batch.passages).min(batch.passages);
+        let piece = size(texts * batch.passage_tokens);
+        let queries = size(batch.queries * batch.query_tokens);
+        let whole = texts == batch.passages;
+        let kept = if config.gradient_checkpointing { hidden } else { 7 * hidden + inner };
+        // Without pieces the questions' side is kept while the passages' goes forward.
+        let activations = trained_layers * kept * (piece + if whole { queries } else { 0 });
+        let again = if config.gradient_checkpointing { 6 * hidden + inner } else { 0 };
+        let backward = piece * (again + 2 * inner + 3 * hidden);
+        let vectors = if config.unified_finetuning { 9 * colbert + 4 * hidden } else { 4 * hidden };
+        let all_vectors =
+            if config.unified_finetuning { 3 * colbert * size(batch.passages * batch.passage_tokens) } else { 0 };
+        let scores = size(texts * encoder.num_attention_heads) * size(batch.passage_tokens).pow(2);
+        Self {
+            parameters: parameters * FLOAT,
+            gradients: trained * FLOAT,
+            optimizer: 2 * trained * FLOAT,
+            activations: activations * FLOAT,
+            workspace: (backward.max(piece * vectors) + all_vectors + scores.min(SCORES)) * FLOAT,
+            largest_tensor: words.max(piece * inner) * FLOAT,
+        }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.parameters + self.gradients + self.optimizer + self.activations + self.workspace
+    }
+
+    /// The most texts that can be encoded at a time within so many bytes: a value for `sub_batch_size`. `None` if not
+    /// even one fits.
+    pub fn largest_piece(
+        config: &TrainingConfig,
+        encoder: &EncoderConfig,
+        batch: &MicroBatchSize,
+        bytes: u64,
+    ) -> Option<usize> {
+        let fits = |texts: usize| {
+            let config = TrainingConfig { sub_batch_size: Some(texts), ..config.clone() };
+            Self::of(&config, encoder, batch).total() <= bytes
+        };
+        (1..=batch.passages.max(1)).rev().find(|texts| fits(*texts))
+    }
+}
+
+/// Values of a layer's low-rank changes.
+fn lora_values(config: &TrainingConfig, hidden: u64, inner: u64) -> u64 {
+    use super::config::LoraTarget;
+    let rank = config.lora_rank as u64;
+    let of = |target: &LoraTarget| match target {
+        LoraTarget::Query | LoraTarget::Key | LoraTarget::Value => rank * 2 * hidden,
+        LoraTarget::Dense => rank * (2 * hidden + 2 * (hidden + inner)),
+    };
+    config.target_modules.iter().map(of).sum()
+}
