@@ -68,6 +68,7 @@ mod tests {
             name: name.into(),
             kind,
             api: api.into(),
+            limits: Default::default(),
         };
         let all = [
             device("wgpu:0", "RTX 4060", DeviceKind::DiscreteGpu, "Vulkan"),

@@ -188,12 +188,13 @@ fn tell(event: &TrainingEvent, json: bool, bar: Option<&mut Bar>) {
 fn plan_text(plan: &RunPlan) -> String {
     let millions = |count: usize| count as f64 / 1e6;
     format!(
-        "training on {}: {} rows, {} steps, {:.1} of {:.1} million parameters",
+        "training on {}: {} rows, {} steps, {:.1} of {:.1} million parameters; memory up to {}",
         plan.device,
         plan.rows,
         plan.steps,
         millions(plan.trainable_parameters),
         millions(plan.parameters),
+        plan.memory,
     )
 }
 

@@ -34,6 +34,16 @@ pub struct DeviceInfo {
     pub kind: DeviceKind,
     /// Vulkan, Metal, DX12, CUDA, or CPU.
     pub api: String,
+    pub limits: Limits,
+}
+
+/// How much a device takes, in bytes; `None` where it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// All of its memory. Graphics APIs do not tell.
+    pub memory: Option<u64>,
+    /// The largest tensor: a buffer must be allocated, and bound, whole.
+    pub tensor: Option<u64>,
 }
 
 /// A device that cannot be used.
@@ -51,6 +61,16 @@ pub enum ComputeError {
     NotStarted { device: String, cause: String },
 }
 
+/// Devices that were opened, with their limits.
+static OPEN: OnceLock<Mutex<HashMap<DeviceChoice, (Device, Limits)>>> = OnceLock::new();
+
+/// Bytes of the largest tensor that an open device takes.
+pub fn largest_tensor(device: &Device) -> u64 {
+    let open = OPEN.get_or_init(Default::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let limits = open.values().find(|(open, _)| open == device).map(|(_, limits)| *limits);
+    limits.and_then(|limits| limits.tensor).unwrap_or(u64::MAX)
+}
+
 impl DeviceInfo {
     /// Name and API for a person, such as `NVIDIA RTX 4060 (Vulkan)`.
     pub fn label(&self) -> String {
@@ -65,10 +85,8 @@ impl DeviceInfo {
     ///
     /// CubeCL keys its streams by thread: do all work of a device on one thread.
     pub fn open(&self) -> Result<Device, ComputeError> {
-        static OPEN: OnceLock<Mutex<HashMap<DeviceChoice, Device>>> = OnceLock::new();
-        let open = OPEN.get_or_init(Default::default);
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(device) = open.get(&self.choice) {
+        let mut open = OPEN.get_or_init(Default::default).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((device, _)) = open.get(&self.choice) {
             return Ok(device.clone());
         }
         fusions::leave_out_broken();
@@ -79,7 +97,7 @@ impl DeviceInfo {
             DeviceChoice::Cuda(Some(index)) => cuda(index)?,
             _ => Device::flex(),
         };
-        open.insert(self.choice, device.clone());
+        open.insert(self.choice, (device.clone(), self.limits));
         Ok(device)
     }
 }
@@ -99,7 +117,15 @@ fn cpu() -> DeviceInfo {
         name: format!("CPU, {threads} threads"),
         kind: DeviceKind::Cpu,
         api: "CPU".into(),
+        limits: Limits { memory: memory(), tensor: None },
     }
+}
+
+/// This machine's memory, where it is easily known.
+fn memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
 
 /// The device that a choice means on this machine. `Auto` takes a real GPU before the CPU, and never
@@ -145,6 +171,7 @@ fn cuda_devices() -> Vec<DeviceInfo> {
             name: device.identity().map_or_else(|| "NVIDIA GPU".into(), |identity| identity.name),
             kind: DeviceKind::DiscreteGpu,
             api: "CUDA".into(),
+            limits: Limits::default(),
         })
         .collect()
 }

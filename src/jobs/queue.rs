@@ -104,7 +104,13 @@ mod tests {
     use crate::jobs::Status;
 
     fn device(choice: DeviceChoice) -> DeviceInfo {
-        DeviceInfo { choice, name: choice.to_string(), kind: DeviceKind::Cpu, api: "CPU".into() }
+        DeviceInfo {
+            choice,
+            name: choice.to_string(),
+            kind: DeviceKind::Cpu,
+            api: "CPU".into(),
+            limits: Default::default(),
+        }
     }
 
     fn cpu() -> DeviceInfo {

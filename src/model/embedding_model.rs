@@ -19,6 +19,7 @@ use super::layers::Loader;
 use super::texts::TokenTensors;
 use super::weights::{HostTensor, Weights};
 use super::{ModelError, torch};
+use crate::compute::largest_tensor;
 
 /// Which side of a search a text stands on; some models put another prefix before each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +66,13 @@ impl EmbeddingModel {
 
     /// Loads the weights of a folder that is open already.
     pub fn load_folder(folder: ModelFolder, device: &Device) -> Result<Self, ModelError> {
+        Self::load_within(folder, device, largest_tensor(device))
+    }
+
+    /// For a device that takes tensors of at most so many bytes: larger tables stay in the host's memory.
+    pub(crate) fn load_within(folder: ModelFolder, device: &Device, largest: u64) -> Result<Self, ModelError> {
         let weights = Weights::open(folder.path())?;
-        let mut loader = Loader { weights: &weights, device, names: Vec::new() };
+        let mut loader = Loader { weights: &weights, device, largest, names: Vec::new() };
         let encoder = Encoder::load(folder.config(), &mut loader)?;
         let names = loader.names;
         let mut unused = BTreeMap::new();

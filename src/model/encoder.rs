@@ -195,9 +195,10 @@ impl Embeddings {
 
     /// Sum of word, position and token type embeddings, `[tokens, hidden]`.
     fn sum(&self, tokens: &TokenTensors) -> Tensor<2> {
-        let words = self.word.forward(&tokens.ids());
-        let positions = self.position.forward(&tokens.positions());
-        let types = self.token_type.forward(&tokens.types());
+        let like = self.norm.weight.val();
+        let words = self.word.forward(&tokens.ids(), &like);
+        let positions = self.position.forward(&tokens.positions(), &like);
+        let types = self.token_type.forward(&tokens.types(), &like);
         ops::add(ops::add(words, &positions), &types)
     }
 
@@ -216,7 +217,7 @@ impl Embeddings {
         self.token_type.backward(&tokens.types(), dsum.clone(), gradients);
         // PyTorch's `padding_idx`: of the words always, of RoBERTa's positions as well.
         let trained = match tokens.trained(self.padding_id) {
-            Some(trained) => dsum.clone() * trained,
+            Some(trained) => dsum.clone() * trained.cast(dsum.dtype()),
             None => dsum.clone(),
         };
         let positions = if self.counts_from_padding { trained.clone() } else { dsum };

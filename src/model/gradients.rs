@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use super::ops;
 
@@ -55,11 +55,15 @@ impl Gradients {
         }
     }
 
-    /// Adds to rows of a table `[entries, hidden]` the gradients `[tokens, hidden]` of where they were read.
-    pub fn add_rows(&mut self, id: ParamId, shape: [usize; 2], rows: &[u32], gradient: Tensor<2>) {
+    /// Adds to rows of a table `[entries, hidden]` the gradients `[tokens, hidden]` of where they were read. The sum lies
+    /// where the table does.
+    pub fn add_rows(&mut self, id: ParamId, table: &Tensor<2>, rows: &[u32], gradient: Tensor<2>) {
         if self.wants(id) {
+            let (shape, device) = (table.dims(), table.device());
             let size = shape[0] * shape[1];
-            let sum = self.sums.remove(&id).unwrap_or_else(|| Tensor::zeros([size], &gradient.device()));
+            let sum = self.sums.remove(&id).unwrap_or_else(|| Tensor::zeros([size], &device));
+            let gradient = gradient.cast(FloatDType::F32);
+            let gradient = if gradient.device() == device { gradient } else { gradient.to_device(&device) };
             self.sums.insert(id, ops::add_rows(sum.reshape(shape), rows, gradient).reshape([size]));
         }
     }
@@ -78,12 +82,13 @@ impl Gradients {
         Self { trained: self.trained.clone(), sums: std::mem::take(&mut self.sums) }
     }
 
-    /// The global L2 norm, `[1]`, on the gradients' device; `None` if there are none.
-    pub fn norm(&self) -> Option<Tensor<1>> {
+    /// The global L2 norm, `[1]`, on this device; `None` if there are none.
+    pub fn norm(&self, device: &Device) -> Option<Tensor<1>> {
         // In the parameters' order, so that a run's numbers do not depend on the map's.
         let mut ids: Vec<_> = self.sums.keys().collect();
         ids.sort();
-        let squares: Vec<Tensor<1>> = ids.iter().map(|id| ops::sum_of_squares(&self.sums[*id])).collect();
+        let squares: Vec<Tensor<1>> =
+            ids.iter().map(|id| ops::sum_of_squares(&self.sums[*id]).to_device(device)).collect();
         (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum().sqrt())
     }
 }

@@ -49,7 +49,7 @@ impl Heads {
                 Some(width) => width,
                 None => weights.any_shape("weight")?.shape.first().copied().unwrap_or(0),
             };
-            let mut loader = Loader { weights: &weights, device, names: Vec::new() };
+            let mut loader = Loader { weights: &weights, device, largest: u64::MAX, names: Vec::new() };
             Ok(Some(Linear::new(loader.param("weight", [width, hidden])?, loader.param("bias", [width])?)))
         };
         Ok(read(SPARSE, Some(1))?.zip(read(COLBERT, None)?).map(|(sparse, colbert)| Self { sparse, colbert }))

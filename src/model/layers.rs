@@ -139,13 +139,16 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// One row a token, `[tokens, hidden]`.
-    pub fn forward(&self, rows: &[u32]) -> Tensor<2> {
-        ops::rows(&self.weight.val(), rows)
+    /// One row a token, `[tokens, hidden]`, on the device and in the precision of `like`: a table that is too large for
+    /// the device stays in the host's memory.
+    pub fn forward<const D: usize>(&self, rows: &[u32], like: &Tensor<D>) -> Tensor<2> {
+        let found = ops::rows(&self.weight.val(), rows);
+        let found = if found.device() == like.device() { found } else { found.to_device(&like.device()) };
+        if found.dtype() == like.dtype() { found } else { found.cast(like.dtype()) }
     }
 
     pub fn backward(&self, rows: &[u32], dy: Tensor<2>, gradients: &mut Gradients) {
-        gradients.add_rows(self.weight.id, self.weight.val().dims(), rows, dy);
+        gradients.add_rows(self.weight.id, &self.weight.val(), rows, dy);
     }
 }
 
@@ -153,6 +156,8 @@ impl Embedding {
 pub struct Loader<'a> {
     pub weights: &'a Weights,
     pub device: &'a Device,
+    /// Bytes of the largest tensor that the device takes.
+    pub largest: u64,
     pub names: Vec<(ParamId, String)>,
 }
 
@@ -171,12 +176,24 @@ impl Loader<'_> {
     }
 
     pub fn embedding(&mut self, name: &str, entries: usize, size: usize) -> Result<Embedding, ModelError> {
-        Ok(Embedding { weight: self.param(&format!("{name}.weight"), [entries, size])? })
+        // Only a table can be too large; of it, a batch needs a few rows.
+        let fits = (entries * size * 4) as u64 <= self.largest;
+        let device = if fits { self.device.clone() } else { Device::flex() };
+        Ok(Embedding { weight: self.param_on(&format!("{name}.weight"), [entries, size], &device)? })
     }
 
     pub fn param<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Param<Tensor<D>>, ModelError> {
+        self.param_on(name, shape, self.device)
+    }
+
+    fn param_on<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Param<Tensor<D>>, ModelError> {
         let HostTensor { values, .. } = self.weights.tensor(name, &shape)?;
-        let param = Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), self.device));
+        let param = Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device));
         self.names.push((param.id, name.into()));
         Ok(param)
     }

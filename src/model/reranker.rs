@@ -13,6 +13,7 @@ use super::texts::TokenTensors;
 use super::tokenizer::Pair;
 use super::weights::Weights;
 use super::{ModelError, read};
+use crate::compute::largest_tensor;
 
 /// An encoder with a head for one score: `XLMRobertaForSequenceClassification` (also RoBERTa's) or
 /// `BertForSequenceClassification` with a single label.
@@ -40,7 +41,7 @@ impl Reranker {
             ));
         }
         let weights = Weights::open(folder.path())?;
-        let mut loader = Loader { weights: &weights, device, names: Vec::new() };
+        let mut loader = Loader { weights: &weights, device, largest: largest_tensor(device), names: Vec::new() };
         let encoder = Encoder::load(folder.config(), &mut loader)?;
         let size = folder.hidden_size();
         let [dense, output] = match folder.config().model_type.as_str() {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::forecast::MemoryForecast;
+
 /// One message of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -29,6 +31,9 @@ pub struct RunPlan {
     pub parameters: usize,
     /// Parameters that the run changes.
     pub trainable_parameters: usize,
+    /// What the largest micro-batch takes.
+    #[serde(default)]
+    pub memory: MemoryForecast,
 }
 
 /// The numbers of one optimiser step.

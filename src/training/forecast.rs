@@ -1,10 +1,15 @@
 //! How much memory a run takes, before it starts.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use super::config::TrainingConfig;
+use crate::compute::Limits;
 use crate::model::EncoderConfig;
 
 /// Bytes of a run on its device, by what they are for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryForecast {
     pub parameters: u64,
     /// Of what is trained.
@@ -122,6 +127,53 @@ impl MemoryForecast {
     }
 }
 
+impl fmt::Display for MemoryForecast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gb = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
+        write!(
+            f,
+            "{}: parameters {}, gradients {}, optimiser {}, activations {}, workspace {}",
+            gb(self.total()),
+            gb(self.parameters),
+            gb(self.gradients),
+            gb(self.optimizer),
+            gb(self.activations),
+            gb(self.workspace)
+        )
+    }
+}
+
+/// What to know before a run that may not fit, with what to do; empty if it fits as far as the device says.
+pub fn concerns(
+    config: &TrainingConfig,
+    encoder: &EncoderConfig,
+    batch: &MicroBatchSize,
+    limits: &Limits,
+) -> Vec<String> {
+    let forecast = MemoryForecast::of(config, encoder, batch);
+    let mut found = Vec::new();
+    if let Some(memory) = limits.memory.filter(|memory| forecast.total() > *memory) {
+        let piece = MemoryForecast::largest_piece(config, encoder, batch, memory);
+        let advice = match piece {
+            Some(texts) => format!("set sub_batch_size to {texts} or less; the gradients stay the same"),
+            None => "not even one text at a time fits: switch gradient_checkpointing on, use use_lora or \
+                     trainable_layers, or lower passage_max_len"
+                .into(),
+        };
+        found.push(format!("the run needs about {forecast}; the device has {:.2} GB: {advice}", memory as f64 / 1e9));
+    }
+    let table = (encoder.vocab_size * encoder.hidden_size) as u64 * FLOAT;
+    if let Some(most) = limits.tensor.filter(|most| table > *most) {
+        found.push(format!(
+            "the word embeddings take {:.2} GB in one piece and the device takes {:.2} GB at most: they stay in the \
+             host's memory, which costs some time; fix_word_embedding saves most of it",
+            table as f64 / 1e9,
+            most as f64 / 1e9
+        ));
+    }
+    found
+}
+
 /// Values of a layer's low-rank changes.
 fn lora_values(config: &TrainingConfig, hidden: u64, inner: u64) -> u64 {
     use super::config::LoraTarget;
@@ -131,4 +183,64 @@ fn lora_values(config: &TrainingConfig, hidden: u64, inner: u64) -> u64 {
         LoraTarget::Dense => rank * (2 * hidden + 2 * (hidden + inner)),
     };
     config.target_modules.iter().map(of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bge_m3() -> EncoderConfig {
+        serde_json::from_value(crate::model::random::bge_m3()).unwrap()
+    }
+
+    #[test]
+    fn bge_m3_has_as_many_parameters_as_its_paper_says() {
+        let config = TrainingConfig { unified_finetuning: true, ..TrainingConfig::default() };
+        let batch = MicroBatchSize::largest(&config, 8192);
+        let forecast = MemoryForecast::of(&config, &bge_m3(), &batch);
+        // 568 million, without the pooler.
+        assert_eq!((forecast.parameters / FLOAT + 500_000) / 1_000_000, 568);
+        assert_eq!(forecast.gradients, forecast.parameters);
+        assert_eq!(forecast.largest_tensor, 250_002 * 1024 * 4);
+    }
+
+    #[test]
+    fn each_way_to_save_memory_saves_some() {
+        let full = TrainingConfig {
+            unified_finetuning: true,
+            train_group_size: 6,
+            passage_max_len: 2048,
+            per_device_train_batch_size: 1,
+            ..TrainingConfig::default()
+        };
+        let batch = MicroBatchSize::largest(&full, 8192);
+        let total = |config: &TrainingConfig| MemoryForecast::of(config, &bge_m3(), &batch).total();
+        for saving in [
+            TrainingConfig { gradient_checkpointing: true, ..full.clone() },
+            TrainingConfig { sub_batch_size: Some(1), ..full.clone() },
+            TrainingConfig { trainable_layers: Some(4), ..full.clone() },
+            TrainingConfig { use_lora: true, lora_rank: 16, ..full.clone() },
+            TrainingConfig { fix_word_embedding: true, ..full.clone() },
+            TrainingConfig { fix_encoder: true, ..full.clone() },
+        ] {
+            assert!(total(&saving) < total(&full) * 95 / 100, "{saving:?}");
+        }
+        let lora = TrainingConfig { use_lora: true, lora_rank: 16, gradient_checkpointing: true, ..full };
+        let piece = MemoryForecast::largest_piece(&lora, &bge_m3(), &batch, 8_000_000_000).unwrap();
+        let config = TrainingConfig { sub_batch_size: Some(piece), ..lora };
+        assert!(total(&config) <= 8_000_000_000);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_with_what_to_do() {
+        let config = TrainingConfig { unified_finetuning: true, ..TrainingConfig::default() };
+        let batch = MicroBatchSize::largest(&config, 8192);
+        let said = |memory, tensor| concerns(&config, &bge_m3(), &batch, &Limits { memory, tensor });
+        assert!(said(None, None).is_empty() && said(Some(1 << 40), Some(1 << 33)).is_empty());
+        let least = TrainingConfig { sub_batch_size: Some(2), ..config.clone() };
+        let tight = MemoryForecast::of(&least, &bge_m3(), &batch).total();
+        assert!(said(Some(tight), None)[0].contains("sub_batch_size to 2 or less"), "{:?}", said(Some(tight), None));
+        assert!(said(Some(1 << 30), None)[0].contains("gradient_checkpointing"));
+        assert!(said(None, Some(128 << 20))[0].contains("1.02 GB"));
+    }
 }

@@ -9,10 +9,11 @@ use super::batches::Batches;
 use super::config::TrainingConfig;
 use super::events::{LossParts, RunPlan, StepReport, TrainingEvent};
 use super::files::TrainingFile;
+use super::forecast::{MemoryForecast, MicroBatchSize, concerns};
 use super::schedule::{Plan, learning_rate};
 use super::trainer::Trainer;
 use crate::compute::DeviceInfo;
-use crate::model::EmbeddingModel;
+use crate::model::{EmbeddingModel, ModelFolder};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +40,13 @@ pub fn train(
     if !problems.is_empty() {
         return Err(TrainingError::Options(problems));
     }
-    let model = EmbeddingModel::load(&config.model_name_or_path, &device.open()?)?;
+    let folder = ModelFolder::open(&config.model_name_or_path)?;
+    let largest = MicroBatchSize::largest(config, folder.max_length());
+    let memory = MemoryForecast::of(config, folder.config(), &largest);
+    for text in concerns(config, folder.config(), &largest, &device.limits) {
+        tell(TrainingEvent::Warning { text });
+    }
+    let model = EmbeddingModel::load_folder(folder, &device.open()?)?;
     let batches = Batches::new(config, files, model.folder())?;
     let plan = Plan::new(config, batches.per_epoch());
     let tokenizer = model.folder().tokenizer().clone();
@@ -63,6 +70,7 @@ pub fn train(
         micro_batches_per_epoch: plan.micro_batches_per_epoch,
         parameters,
         trainable_parameters,
+        memory,
     }));
     let mut loss_sum = 0.0;
     let mut step = 0;

@@ -353,7 +353,7 @@ impl Trainer {
 impl Window {
     /// Losses of each micro-batch and the norm of the gradient before clipping, in one read.
     pub fn read(&self, trainer: &Trainer) -> Result<(Vec<LossParts>, f64), TrainingError> {
-        let norm = self.gradients.norm().ok_or(TrainingError::NothingToTrain)?;
+        let norm = self.gradients.norm(&trainer.device).ok_or(TrainingError::NothingToTrain)?;
         let all = Tensor::cat(self.losses.iter().cloned().chain([norm]).collect(), 0);
         let values = crate::model::read(all)?;
         let mut rest = values.as_slice();

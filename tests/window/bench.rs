@@ -127,6 +127,7 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
                 name: "the processor".into(),
                 kind: DeviceKind::Cpu,
                 api: "CPU".into(),
+                limits: Default::default(),
             };
             (vec![device.clone()], Ok(device))
         }),

@@ -97,6 +97,7 @@ fn numbers(ui: &mut egui::Ui, run: &Run, texts: Texts) {
             &[("trained", &millions(plan.trainable_parameters)), ("all", &millions(plan.parameters))],
         );
         shown.push(("parameters", share));
+        shown.push(("train_memory", format!("{:.2} GB", plan.memory.total() as f64 / 1e9)));
     }
     let weak = palette(ui).weak;
     ui.horizontal_wrapped(|ui| {

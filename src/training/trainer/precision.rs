@@ -63,7 +63,9 @@ struct Cast(FloatDType);
 impl ModuleMapper for Cast {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, value, mapper) = param.consume();
-        Param::from_mapped_value(id, value.cast(self.0), mapper)
+        // A table in the host's memory is read row by row.
+        let value = if value.device() == Device::flex() { value } else { value.cast(self.0) };
+        Param::from_mapped_value(id, value, mapper)
     }
 }
 

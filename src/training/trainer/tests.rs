@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 
-use super::Trainer;
+use super::{Precision, Trainer};
 use crate::compute::{DeviceChoice, choose};
-use crate::model::EmbeddingModel;
+use crate::model::{EmbeddingModel, ModelFolder};
 use crate::training::{Layout, LossType, MicroBatch, TokenizedBatch, TrainingConfig};
 
 fn toy() -> PathBuf {
@@ -309,4 +309,81 @@ fn a_text_goes_through_the_frozen_layers_once() {
     let trainer = trainer(&config, folder.path());
     let room = batch(&trainer).queries.tokens() * trainer.folder.hidden_size();
     assert_eq!(run(Some(room)).1, 2);
+}
+
+/// In a process of its own, which tunes no kernels: on software Vulkan that takes minutes.
+#[test]
+fn a_graphics_adapter_s_own_ways_train_the_same() {
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "training::trainer::tests::on_a_graphics_adapter"])
+        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+#[ignore = "the test above runs it in a process of its own"]
+fn on_a_graphics_adapter() {
+    let device = choose(DeviceChoice::Wgpu(None)).unwrap().open().unwrap();
+    let trainer = |config: &TrainingConfig, largest: u64| {
+        let model = EmbeddingModel::load_within(ModelFolder::open(&toy()).unwrap(), &device, largest).unwrap();
+        Trainer::new(config, model).unwrap()
+    };
+    let config = TrainingConfig { temperature: 0.5, ..Default::default() };
+    let (loss, gradient) = first(&mut trainer(&config, u64::MAX));
+
+    // A table that the device could not take stays in the host's memory.
+    let mut apart_from_table = trainer(&config, 1000);
+    let table = apart_from_table.model().encoder.embeddings.word.weight.val();
+    assert_eq!(table.device(), burn::tensor::Device::flex());
+    let (same, from_host) = first(&mut apart_from_table);
+    assert!((loss - same).abs() < 1e-6 && apart(&gradient, &from_host) < 1e-5);
+    let mut together = trainer(&config, u64::MAX);
+    for trainer in [&mut together, &mut apart_from_table] {
+        trainer.micro_batches = 0;
+        trainer.micro_batch(&batch(trainer), 1.0);
+        trainer.step(1e-2).unwrap();
+    }
+    let moved = apart(&together.weights().unwrap(), &apart_from_table.weights().unwrap());
+    assert!(moved < 1e-4, "{moved}");
+}
+
+/// 16-bit floats: nearly the same loss; an overflow leaves the weights and lowers the scale.
+#[test]
+#[ignore = "for real adapters: software Vulkan builds its kernels for minutes, or not at all"]
+fn half_precision_on_a_graphics_adapter() {
+    let device = choose(DeviceChoice::Wgpu(None)).unwrap().open().unwrap();
+    let config = TrainingConfig { temperature: 0.5, ..Default::default() };
+    let trainer =
+        |config: &TrainingConfig| Trainer::new(config, EmbeddingModel::load(&toy(), &device).unwrap()).unwrap();
+    let (loss, _) = first(&mut trainer(&config));
+    let mut half = trainer(&TrainingConfig { fp16: true, ..config });
+    if half.precision == Precision::Float16 {
+        assert!(half.remarks().is_empty());
+        let (near, _) = first(&mut half);
+        assert!((loss - near).abs() < 0.01 * loss, "{loss} {near}");
+        let weights = half.weights().unwrap();
+        half.loss_scale.scale = 1e30;
+        half.micro_batch(&batch(&half), 1.0);
+        let result = half.step(1e-2).unwrap();
+        assert!(!result.updated && half.loss_scale.scale == 5e29);
+        assert_eq!(weights, half.weights().unwrap());
+        half.loss_scale.scale = 1024.0;
+        half.micro_batch(&batch(&half), 1.0);
+        assert!(half.step(1e-2).unwrap().updated);
+        assert_ne!(weights, half.weights().unwrap());
+    } else {
+        assert_eq!(half.remarks().len(), 1);
+    }
+}
+
+#[test]
+fn the_processor_computes_in_32_bits_and_says_so() {
+    let mut half = trainer(&TrainingConfig { bf16: true, ..Default::default() }, &toy());
+    assert!(half.remarks()[0].contains("bf16"), "{:?}", half.remarks());
+    let mut full = trainer(&TrainingConfig::default(), &toy());
+    assert!(full.remarks().is_empty());
+    assert_eq!(first(&mut half).0, first(&mut full).0);
 }
