@@ -385,7 +385,9 @@ mod tests {
         check(model(*CHINESE, &missing), missing.to_string(), &["gone", "文件夹"]);
         std::fs::write(folder.path().join("config.json"), "{").unwrap();
         let broken = load(folder.path());
-        check(model(*CHINESE, &broken), String::new(), &["config.json"]);
+        // What is wrong with the JSON, only its reader can say.
+        let told = model(*CHINESE, &broken);
+        assert!(told.contains("config.json") && told.contains("不能用"), "{told}");
         let other = Reranker::load(std::path::Path::new("tests/fixtures/flagembedding/model_safetensors"), &device);
         let other = other.err().unwrap();
         check(model(*CHINESE, &other), other.to_string(), &["重排模型"]);

@@ -182,7 +182,6 @@ mod tests {
             "negatives_cross_device",
             "cache_dir",
             "cache_path",
-            "gradient_checkpointing",
             "save_steps",
         ];
         assert_eq!(remarks.len(), told.len());

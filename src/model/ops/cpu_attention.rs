@@ -6,8 +6,8 @@ use rayon::prelude::*;
 use super::cpu::{Drop, View, dot, multiply, vectorized};
 use super::{AttentionDropout, Span, vector};
 
-/// Rows of scores computed at a time.
-const BLOCK: usize = 128;
+/// Rows of scores computed at a time; few in unit tests, so that there are several.
+const BLOCK: usize = if cfg!(test) { 3 } else { 128 };
 
 /// Queries, keys and values `[tokens, hidden]`, head beside head.
 #[derive(Clone, Copy)]

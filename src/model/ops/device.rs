@@ -9,8 +9,10 @@ use super::{AttentionDropout, LayerNormGradients, SPREAD, drop_limit};
 /// Added to the attention scores of padding. Far below any score, and within reach of 16-bit floats.
 const MASKED: f64 = -3e4;
 
-/// Scores computed at a time, of all heads and texts together: 64 MiB in 32 bits.
-const SCORES: usize = 1 << 24;
+/// Scores computed at a time, of all heads and texts together: 64 MiB in 32 bits. Few in unit tests, so that there are
+/// several blocks.
+const SCORES: usize = if cfg!(test) { 128 } else { 1 << 24 };
+const LEAST_ROWS: usize = if cfg!(test) { 2 } else { 16 };
 
 /// Numbers that dropout draws with, one a token: the same for the same token of the same text of a micro-batch, wherever
 /// it lies.
@@ -135,7 +137,8 @@ impl Shape {
 
     /// First row and number of rows of each block of queries.
     fn blocks(self) -> impl Iterator<Item = (usize, usize)> {
-        let rows = (SCORES / (self.texts * self.heads * self.longest).max(1)).clamp(16, self.longest.max(16));
+        let rows =
+            (SCORES / (self.texts * self.heads * self.longest).max(1)).clamp(LEAST_ROWS, self.longest.max(LEAST_ROWS));
         (0..self.longest).step_by(rows).map(move |first| (first, rows.min(self.longest - first)))
     }
 
