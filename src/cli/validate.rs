@@ -45,13 +45,13 @@ impl Validate {
             let lines = dataset.lines();
             let survey = Survey::of(lines, expectations.clone());
             let mut warnings = 0;
-            for (at, digest) in survey.digests().iter().enumerate().filter(|(_, digest)| digest.has_faults()) {
+            for (at, digest) in survey.digests().enumerate().filter(|(_, digest)| digest.has_faults()) {
                 for problem in survey.problems(lines, at) {
                     self.tell(path, &problem);
                     warnings += usize::from(digest.kind == LineKind::Row);
                 }
             }
-            let bad = survey.digests().iter().filter(|digest| digest.kind == LineKind::Bad).count();
+            let bad = survey.digests().filter(|digest| digest.kind == LineKind::Bad).count();
             let rows = survey.rows();
             eprintln!("{}: {rows} usable rows, {bad} unusable lines, {warnings} warnings", path.display());
             bad_lines += bad;
