@@ -57,7 +57,7 @@ fn open(path: &Path) {
     println!("  {shown} rows to show after {:.2} s", started.elapsed().as_secs_f64());
     let started = Instant::now();
     let mut survey = Survey::of(dataset.lines(), Expectations::default());
-    println!("  all {} lines checked after {:.2} s more", survey.digests().len(), started.elapsed().as_secs_f64());
+    println!("  all {} lines checked after {:.2} s more", survey.len(), started.elapsed().as_secs_f64());
     let started = Instant::now();
     let line = dataset.lines().id(dataset.lines().len() / 2).expect("a line");
     dataset.apply(Edit::SetQuery { line, query: "anders".into() }).expect("the edit");

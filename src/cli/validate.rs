@@ -46,7 +46,7 @@ impl Validate {
             let lines = dataset.lines();
             let survey = Survey::of(lines, expectations.clone());
             let (mut warnings, mut notes) = (0, 0);
-            for (at, digest) in survey.digests().iter().enumerate().filter(|(_, digest)| digest.has_faults()) {
+            for (at, digest) in survey.digests().enumerate().filter(|(_, digest)| digest.has_faults()) {
                 for problem in survey.problems(lines, at) {
                     self.tell(path, &problem);
                     match problem.fault.kind().severity() {
@@ -55,7 +55,7 @@ impl Validate {
                     }
                 }
             }
-            let bad = survey.digests().iter().filter(|digest| digest.kind == LineKind::Bad).count();
+            let bad = survey.digests().filter(|digest| digest.kind == LineKind::Bad).count();
             let rows = survey.rows();
             eprint!("{}: {rows} usable rows, {bad} unusable lines, {warnings} warnings", path.display());
             eprintln!("{}", if notes > 0 { format!(", {notes} notes") } else { String::new() });

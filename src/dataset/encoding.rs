@@ -7,14 +7,17 @@
 //!
 //! A byte-order mark stays in the text as U+FEFF, and [`encode`] writes it back as any other character.
 
+use super::source::Seen;
 use encoding_rs::GB18030;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 
 /// The UTF-8 byte-order mark.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encoding {
     #[default]
     Utf8,
@@ -57,16 +60,23 @@ pub struct Unencodable {
 
 /// The text of a file's bytes; copies nothing if they are UTF-8.
 pub fn decode(bytes: &[u8]) -> Decoded<'_> {
+    decode_seen(bytes, &Seen::of(bytes))
+}
+
+/// As [`decode`], of bytes that were looked through already.
+pub(super) fn decode_seen<'a>(bytes: &'a [u8], seen: &Seen) -> Decoded<'a> {
     let unchanged = |encoding| Decoded { bytes: Cow::Borrowed(bytes), encoding };
     if bytes.starts_with(BOM) {
         return unchanged(Encoding::Utf8Bom);
     }
-    let is_utf8 = std::str::from_utf8(bytes).is_ok();
+    let is_utf8 = seen.is_utf8;
     let candidate = if bytes.starts_with(b"\xff\xfe") {
         Encoding::Utf16Le
     } else if bytes.starts_with(b"\xfe\xff") {
         Encoding::Utf16Be
-    } else if let Some(utf16) = utf16_by_zero_bytes(bytes, is_utf8) {
+    } else if seen.has_zeros
+        && let Some(utf16) = utf16_by_zero_bytes(bytes, is_utf8)
+    {
         utf16
     } else if is_utf8 || !looks_like_gbk(bytes) {
         return unchanged(Encoding::Utf8);
@@ -78,6 +88,17 @@ pub fn decode(bytes: &[u8]) -> Decoded<'_> {
             Decoded { bytes: Cow::Owned(text.into_bytes()), encoding: candidate }
         }
         _ => unchanged(Encoding::Utf8),
+    }
+}
+
+/// The text of a file that was found to be in this encoding before. If it cannot be, its bytes stay as they are.
+pub(super) fn decode_known(bytes: &[u8], encoding: Encoding) -> Decoded<'_> {
+    match encoding {
+        Encoding::Utf8 | Encoding::Utf8Bom => Decoded { bytes: Cow::Borrowed(bytes), encoding },
+        other => match decode_as(bytes, other) {
+            Some(text) => Decoded { bytes: Cow::Owned(text.into_bytes()), encoding },
+            None => Decoded { bytes: Cow::Borrowed(bytes), encoding: Encoding::Utf8 },
+        },
     }
 }
 
@@ -127,7 +148,7 @@ fn is_no_text(character: char) -> bool {
 /// UTF-16 without a byte-order mark: ASCII characters (tabs, quotes, line breaks, digits) have a zero
 /// byte, and always on the same side.
 fn utf16_by_zero_bytes(bytes: &[u8], is_utf8: bool) -> Option<Encoding> {
-    if !bytes.len().is_multiple_of(2) || !bytes.contains(&0) {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     let (mut even, mut odd) = (Side::default(), Side::default());

@@ -29,6 +29,8 @@ pub enum DatasetError {
     )]
     Inseparable { rows: usize, groups: usize, largest: usize },
 
+    #[error("the edits were cancelled; nothing has changed")]
+    Cancelled,
     #[error("that line is no longer in the data. Choose another")]
     NoSuchLine,
     #[error("there is no place {at} among {lines} lines. Choose one from 0 to {lines}")]

@@ -6,37 +6,47 @@ use super::mojibake;
 use super::problem::{Fault, FaultKind, Field, Problem};
 use super::row::{Row, Side};
 use super::survey::Survey;
+use super::watch::Watch;
 use std::collections::{HashMap, HashSet};
 
 /// The edits that put one problem right; none where only a person can.
 pub fn fix(survey: &Survey, lines: &Lines, problem: &Problem) -> Vec<Edit> {
-    let Some(line) = problem.id.filter(|id| lines.position(*id).is_some()) else {
+    let Some(at) = problem.id.and_then(|id| lines.position(id)) else {
         return Vec::new();
     };
-    fixes_of(survey, lines, line, |fault| *fault == problem.fault, &mut HashMap::new())
+    let problems = survey.problems(lines, at);
+    fixes_of(lines, at, &problems, |fault| *fault == problem.fault, &mut HashMap::new())
 }
 
-/// The edits that put right all faults of a kind, in an order in which they can be made.
-pub fn fix_all(survey: &Survey, lines: &Lines, kind: FaultKind) -> Vec<Edit> {
+/// The edits that put right all faults of a kind, in an order in which they can be made; not all of them if
+/// `watch` is cancelled.
+pub fn fix_all(survey: &Survey, lines: &Lines, kind: FaultKind, watch: &Watch) -> Vec<Edit> {
     let mut merged = HashMap::new();
-    let wrong = survey.digests().iter().filter(|digest| digest.has(kind));
-    wrong.flat_map(|digest| fixes_of(survey, lines, digest.id, |fault| fault.kind() == kind, &mut merged)).collect()
+    let askers = if kind == FaultKind::DuplicateQuestion { survey.first_askers() } else { HashMap::new() };
+    let wrong: Vec<_> = survey.digests().enumerate().filter(|(_, digest)| digest.has(kind)).map(|(at, _)| at).collect();
+    watch.begin(wrong.len());
+    let wrong = wrong.into_iter().take_while(|_| watch.go_on(1));
+    let fixes = wrong.flat_map(|at| {
+        let problems = survey.problems_with(lines, at, |at| askers.get(&at).copied());
+        fixes_of(lines, at, &problems, |fault| fault.kind() == kind, &mut merged)
+    });
+    fixes.collect()
 }
 
 /// Passages that rows have gained by merging others into them.
 type Merged = HashMap<LineId, HashSet<String>>;
 
+/// The edits that put right those problems of the line at `at` that are wanted.
 fn fixes_of(
-    survey: &Survey,
     lines: &Lines,
-    line: LineId,
+    at: usize,
+    problems: &[Problem],
     wanted: impl Fn(&Fault) -> bool,
     merged: &mut Merged,
 ) -> Vec<Edit> {
-    let Some(at) = lines.position(line) else {
+    let Some(line) = lines.id(at) else {
         return Vec::new();
     };
-    let problems = survey.problems(lines, at);
     let faults: Vec<&Fault> = problems.iter().map(|problem| &problem.fault).filter(|fault| wanted(fault)).collect();
     let Some(row) = lines.read(at).into_row() else {
         let text = faults.first().and_then(|fault| mended(fault, lines.bytes_at(at)));
@@ -166,7 +176,7 @@ mod tests {
         let kinds: Vec<_> = survey.counts().iter().map(|(kind, _)| *kind).collect();
         for kind in kinds {
             let survey = Survey::of(dataset.lines(), Expectations::default());
-            dataset.apply_all(StepName::Fix, fix_all(&survey, dataset.lines(), kind)).unwrap();
+            dataset.apply_all(StepName::Fix, fix_all(&survey, dataset.lines(), kind, &Watch::default())).unwrap();
         }
         let left = Survey::of(dataset.lines(), Expectations::default());
         (dataset, left.counts().iter().map(|(kind, _)| *kind).collect())

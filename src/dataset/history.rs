@@ -1,7 +1,7 @@
 //! What was done, what was undone, and where in it the file was saved.
 
-use super::line::{Ending, Line, LineId};
-use super::step::StepName;
+use super::line::{Ending, Line, LineId, Lines};
+use super::step::{StepInfo, StepName};
 
 /// One line put in, taken out, or put in the place of another. Carrying it out turns it into its
 /// own opposite.
@@ -17,12 +17,12 @@ pub(super) struct Change {
 }
 
 impl Change {
-    pub fn carry_out(&mut self, lines: &mut Vec<Line>) {
+    pub fn carry_out(&mut self, lines: &mut Lines) {
         if let (Some(ending), Some(before)) = (&mut self.previous, self.at.checked_sub(1)) {
-            std::mem::swap(ending, &mut lines[before].ending);
+            std::mem::swap(ending, &mut lines.change(before).ending);
         }
         match (&mut self.inserts, self.removes) {
-            (Some(line), true) => std::mem::swap(line, &mut lines[self.at]),
+            (Some(line), true) => std::mem::swap(line, lines.change(self.at)),
             (inserts, removes) => {
                 let out = removes.then(|| lines.remove(self.at));
                 if let Some(line) = inserts.take() {
@@ -44,6 +44,18 @@ pub(super) struct Step {
     pub changes: Vec<Change>,
     /// The lines that the changes are made on.
     pub lines: Vec<LineId>,
+    /// Where the first of them stood, 1-based.
+    first: usize,
+}
+
+impl Step {
+    pub fn new(name: StepName) -> Self {
+        Self { name, changes: Vec::new(), lines: Vec::new(), first: 0 }
+    }
+
+    pub fn info(&self) -> StepInfo {
+        StepInfo { name: self.name, lines: self.changes.len(), line: self.first }
+    }
 }
 
 /// The way through the history.
@@ -85,7 +97,8 @@ impl History {
     }
 
     /// Remembers a step that has been carried out.
-    pub fn push(&mut self, step: Step) {
+    pub fn push(&mut self, mut step: Step) {
+        step.first = step.changes.iter().map(|change| change.at + 1).min().unwrap_or(0);
         if self.saved.is_some_and(|saved| saved > self.undo.len()) {
             self.saved = None;
         }
@@ -94,7 +107,7 @@ impl History {
     }
 
     /// Goes one step back or forward, if there is one.
-    pub fn go(&mut self, way: Way, lines: &mut Vec<Line>) {
+    pub fn go(&mut self, way: Way, lines: &mut Lines) {
         let (from, to) = match way {
             Way::Undo => (&mut self.undo, &mut self.redo),
             Way::Redo => (&mut self.redo, &mut self.undo),
@@ -116,6 +129,11 @@ impl History {
         self.saved != Some(self.undo.len())
     }
 
+    /// How many steps are made, and how many there are with those taken back.
+    pub fn count(&self) -> (usize, usize) {
+        (self.undo.len(), self.undo.len() + self.redo.len())
+    }
+
     /// The steps made, the oldest first, then those taken back, the next to redo first.
     pub fn steps(&self) -> (impl ExactSizeIterator<Item = &Step>, impl ExactSizeIterator<Item = &Step>) {
         (self.undo.iter(), self.redo.iter().rev())
@@ -131,24 +149,29 @@ mod tests {
         Line { id: LineId(0), bytes: Bytes::Own(text.as_bytes().into()), ending: Ending::Lf }
     }
 
-    fn texts(lines: &[Line]) -> Vec<String> {
-        let text = |line: &Line| String::from_utf8_lossy(line.bytes.get(&[])).into_owned();
-        lines.iter().map(text).collect()
+    fn lines(texts: &[&str]) -> Lines {
+        let mut lines = Lines::default();
+        texts.iter().enumerate().for_each(|(at, text)| lines.insert(at, line(text)));
+        lines
+    }
+
+    fn texts(lines: &Lines) -> Vec<String> {
+        (0..lines.len()).map(|at| String::from_utf8_lossy(lines.bytes_at(at)).into_owned()).collect()
     }
 
     fn change(at: usize, removes: bool, inserts: Option<&str>) -> Change {
         Change { at, removes, inserts: inserts.map(line), previous: None }
     }
 
-    fn step(history: &mut History, changes: Vec<Change>, lines: &mut Vec<Line>) {
-        let mut step = Step { name: StepName::ReplaceLine, changes, lines: Vec::new() };
+    fn step(history: &mut History, changes: Vec<Change>, lines: &mut Lines) {
+        let mut step = Step { changes, ..Step::new(StepName::ReplaceLine) };
         step.changes.iter_mut().for_each(|change| change.carry_out(lines));
         history.push(step);
     }
 
     #[test]
     fn every_step_is_undone_and_redone() {
-        let mut lines = vec![line("a"), line("b")];
+        let mut lines = lines(&["a", "b"]);
         let mut history = History::default();
         step(&mut history, vec![change(1, true, Some("c"))], &mut lines);
         assert_eq!(texts(&lines), ["a", "c"]);
@@ -171,7 +194,7 @@ mod tests {
 
     #[test]
     fn modified_means_unlike_the_last_save() {
-        let mut lines = vec![line("a")];
+        let mut lines = lines(&["a"]);
         let mut history = History::default();
         step(&mut history, vec![change(0, true, Some("b"))], &mut lines);
         history.mark_saved();

@@ -1,10 +1,11 @@
 //! Every step since the last save, written beside the file, so that a crash loses none.
 //!
-//! A journal is a file of JSON lines. The first names the edited file and the BLAKE3 hash of the
+//! A journal is a file of JSON lines. The first names the edited file, its encoding and the BLAKE3 hash of the
 //! bytes that the steps start from; each further line is one step. A step is handed to the
 //! operating system before it is made, so it outlives a crash of the program; it is not forced to
 //! the disk, so the last ones may be lost when the power fails.
 
+use super::encoding::Encoding;
 use super::error::DatasetError;
 use super::history::{Change, Way};
 use super::line::Ending;
@@ -14,7 +15,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +24,7 @@ enum Entry {
         version: u32,
         file: PathBuf,
         blake3: String,
+        encoding: Encoding,
     },
     Edit(Noted),
     Undo(Noted),
@@ -38,6 +40,13 @@ enum Entry {
 pub(super) struct Noted {
     pub name: StepName,
     pub changes: Vec<Splice>,
+}
+
+/// The file that steps are made on, as it was read or last saved.
+pub(super) struct Head<'a> {
+    pub file: &'a Path,
+    pub hash: blake3::Hash,
+    pub encoding: Encoding,
 }
 
 /// How a noted step came about: something new, or a way through the history.
@@ -115,6 +124,11 @@ pub fn pending_journal(path: impl AsRef<Path>) -> Result<Option<PendingJournal>,
     }))
 }
 
+/// The encoding of the file that a journal belongs to; `None` if there is no journal.
+pub(super) fn encoding_in(path: &Path) -> Result<Option<Encoding>, DatasetError> {
+    Ok(Contents::read(path)?.map(|contents| contents.encoding))
+}
+
 /// Deletes a journal, and with it what was not saved; fine if there is none.
 ///
 /// # Errors
@@ -131,6 +145,7 @@ struct Contents {
     file: PathBuf,
     /// The state of the file that each step belongs to comes before it.
     base: String,
+    encoding: Encoding,
     steps: Vec<(Made, Noted)>,
     /// Hashes that the file was to have after so many steps.
     saves: Vec<(usize, String)>,
@@ -155,17 +170,26 @@ impl Contents {
             _ => return Ok(None),
         };
         let damaged = |reason: String| DatasetError::JournalDamaged { path: path.to_owned(), line: 1, reason };
-        let (file, base) = match serde_json::from_slice(first) {
-            Ok(Entry::Begin { version: VERSION, file, blake3 }) => (file, blake3),
-            Ok(Entry::Begin { version, .. }) => {
-                return Err(damaged(format!("version {version} is not known here")));
-            }
+        // Other versions may say other things in their first line.
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum First {
+            Begin { version: u32 },
+        }
+        if let Ok(First::Begin { version }) = serde_json::from_slice(first)
+            && version != VERSION
+        {
+            return Err(damaged(format!("version {version} is not known here")));
+        }
+        let (file, base, encoding) = match serde_json::from_slice(first) {
+            Ok(Entry::Begin { file, blake3, encoding, .. }) => (file, blake3, encoding),
             Ok(_) => return Err(damaged("it does not name a file".into())),
             Err(error) => return Err(damaged(error.to_string())),
         };
         let mut contents = Self {
             file,
             base,
+            encoding,
             steps: Vec::new(),
             saves: Vec::new(),
             good: first.len() as u64,
@@ -260,8 +284,8 @@ impl Journal {
         })
     }
 
-    /// Notes a step that is about to be made on `file`, which had this hash when last saved.
-    pub fn note(&mut self, made: Made, step: Noted, file: &Path, hash: &blake3::Hash) -> Result<(), DatasetError> {
+    /// Notes a step that is about to be made on a file.
+    pub fn note(&mut self, made: Made, step: Noted, head: Head) -> Result<(), DatasetError> {
         let entry = match made {
             None => Entry::Edit(step),
             Some(Way::Undo) => Entry::Undo(step),
@@ -270,7 +294,12 @@ impl Journal {
         match &mut self.open {
             Some(open) => open.append(&[entry]),
             None => {
-                let begin = Entry::Begin { version: VERSION, file: file.to_owned(), blake3: hash.to_hex().to_string() };
+                let begin = Entry::Begin {
+                    version: VERSION,
+                    file: head.file.to_owned(),
+                    blake3: head.hash.to_hex().to_string(),
+                    encoding: head.encoding,
+                };
                 let mut open = Open::create(&self.path)?;
                 let appended = open.append(&[begin, entry]);
                 if appended.is_ok() {

@@ -1,8 +1,10 @@
 //! The lines of a file: their bytes, and what they are found to be when they are looked at.
 
 use super::object::Found;
+use super::patched::{Item, Numbered, Patched};
 use super::problem::Problem;
 use super::row::Row;
+use super::source::{Seen, Source};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -54,6 +56,12 @@ impl Bytes {
             Bytes::Source(range) => &source[range.clone()],
             Bytes::Own(bytes) => bytes,
         }
+    }
+}
+
+impl Numbered for Line {
+    fn number(&self) -> u64 {
+        self.id.0
     }
 }
 
@@ -116,31 +124,35 @@ impl Reading {
 /// it is while the data set is edited.
 #[derive(Debug, Clone, Default)]
 pub struct Lines {
-    /// The file's bytes as they were read; unedited lines are parts of it.
-    source: Arc<Vec<u8>>,
-    lines: Arc<Vec<Line>>,
+    file: FileLines,
+    patched: Patched<Line>,
+}
+
+/// The lines of a file as it was read: its bytes, and where the lines end.
+#[derive(Debug, Clone, Default)]
+struct FileLines {
+    source: Arc<Source>,
+    breaks: Arc<Vec<usize>>,
 }
 
 impl Lines {
-    pub(super) fn of(source: Vec<u8>) -> Self {
-        let lines = split(&source).into_iter().enumerate();
-        let lines =
-            lines.map(|(at, (range, ending))| Line { id: LineId(at as u64), bytes: Bytes::Source(range), ending });
-        Self { lines: Arc::new(lines.collect()), source: Arc::new(source) }
+    pub(super) fn of(source: Arc<Source>, breaks: Vec<usize>) -> Self {
+        let count = count(&source, &breaks);
+        Self { file: FileLines { source, breaks: Arc::new(breaks) }, patched: Patched::new(count) }
     }
 
     /// Good, bad and blank ones.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.patched.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.len() == 0
     }
 
     /// Bytes of the file as it was read.
     pub fn size(&self) -> usize {
-        self.source.len()
+        self.file.source.len()
     }
 
     /// The usable rows with their line numbers (1-based).
@@ -151,67 +163,116 @@ impl Lines {
 
     /// Which line stands at `at` (0-based; the number in the file is one more).
     pub fn id(&self, at: usize) -> Option<LineId> {
-        self.lines.get(at).map(|line| line.id)
+        Some(match self.patched.get(at)? {
+            Item::First(number) => LineId(number as u64),
+            Item::Changed(line) => line.id,
+        })
     }
 
     /// Looks at a line; a place past the end is blank.
     pub fn read(&self, at: usize) -> Reading {
-        self.lines
-            .get(at)
-            .map_or_else(|| Reading { blank: true, ..Default::default() }, |line| Reading::of(self.bytes(line)))
+        Reading::of(self.bytes_at(at))
     }
 
     /// The bytes of the line at `at`, without its ending; none past the end.
     pub fn bytes_at(&self, at: usize) -> &[u8] {
-        self.lines.get(at).map_or(&[], |line| self.bytes(line))
+        match self.patched.get(at) {
+            Some(Item::First(number)) => &self.file.source[self.file.span(number).0],
+            Some(Item::Changed(line)) => self.bytes(line),
+            None => &[],
+        }
     }
 
     /// Where a line is now, 0-based.
     pub fn position(&self, id: LineId) -> Option<usize> {
-        // Lines keep the order they were read in, so a line is near where it was.
-        let is = |at: &usize| self.lines.get(*at).is_some_and(|line| line.id == id);
-        let was = usize::try_from(id.0).ok()?.min(self.lines.len());
-        (0..=self.lines.len()).flat_map(|apart| [was.checked_sub(apart), was.checked_add(apart)]).flatten().find(is)
+        self.patched.find(id.0)
+    }
+
+    /// Where to keep something of every line, as [`Patched`] keeps the lines.
+    pub(super) fn patched(&self) -> &Patched<Line> {
+        &self.patched
     }
 
     pub(super) fn bytes<'a>(&'a self, line: &'a Line) -> &'a [u8] {
-        line.bytes.get(&self.source)
+        line.bytes.get(&self.file.source)
     }
 
-    pub(super) fn get(&self, at: usize) -> Option<&Line> {
-        self.lines.get(at)
+    pub(super) fn get(&self, at: usize) -> Option<Line> {
+        Some(match self.patched.get(at)? {
+            Item::First(number) => self.file.line(number),
+            Item::Changed(line) => line.clone(),
+        })
     }
 
-    pub(super) fn all(&self) -> &[Line] {
-        &self.lines
+    /// How the line at `at` ends.
+    pub(super) fn ending(&self, at: usize) -> Option<Ending> {
+        Some(match self.patched.get(at)? {
+            Item::First(number) => self.file.span(number).1,
+            Item::Changed(line) => line.ending,
+        })
     }
 
     pub(super) fn source(&self) -> &[u8] {
-        &self.source
+        &self.file.source
     }
 
-    /// The lines to be changed; those that clones see stay.
-    pub(super) fn change(&mut self) -> &mut Vec<Line> {
-        Arc::make_mut(&mut self.lines)
+    /// The line at `at`, to be changed; what clones see stays.
+    ///
+    /// # Panics
+    /// Here and in [`Self::insert`] and [`Self::remove`], if there is no such place.
+    pub(super) fn change(&mut self, at: usize) -> &mut Line {
+        self.patched.change(at, |number| self.file.line(number))
+    }
+
+    pub(super) fn insert(&mut self, at: usize, line: Line) {
+        self.patched.insert(at, line, |number| self.file.line(number));
+    }
+
+    pub(super) fn remove(&mut self, at: usize) -> Line {
+        self.patched.remove(at, |number| self.file.line(number))
+    }
+}
+
+impl FileLines {
+    fn span(&self, number: usize) -> (Range<usize>, Ending) {
+        span(&self.source, &self.breaks, number)
+    }
+
+    fn line(&self, number: usize) -> Line {
+        let (range, ending) = self.span(number);
+        Line { id: LineId(number as u64), bytes: Bytes::Source(range), ending }
     }
 }
 
 /// The lines of a file: where each lies and how it ends. A byte order mark belongs to none.
 pub(super) fn split(source: &[u8]) -> Vec<(Range<usize>, Ending)> {
-    let mut start = if source.starts_with(BOM) { BOM.len() } else { 0 };
-    let mut lines = Vec::new();
-    let mut line = |end: usize| {
-        let ending = if source[start..end].ends_with(b"\r") { Ending::CrLf } else { Ending::Lf };
-        lines.push((start..end + 1 - ending.bytes().len(), ending));
-        start = end + 1;
-    };
-    memchr::memchr_iter(b'\n', source).for_each(&mut line);
-    match &source[start..] {
-        [] => {}
-        rest if rest.ends_with(b"\r") => lines.push((start..source.len() - 1, Ending::Cr)),
-        _ => lines.push((start..source.len(), Ending::None)),
+    let breaks = Seen::of(source).breaks;
+    (0..count(source, &breaks)).map(|number| span(source, &breaks, number)).collect()
+}
+
+/// Where the line before which there are `number` breaks begins.
+fn begin(source: &[u8], breaks: &[usize], number: usize) -> usize {
+    match number.checked_sub(1) {
+        Some(before) => breaks[before] + 1,
+        None if source.starts_with(BOM) => BOM.len(),
+        None => 0,
     }
-    lines
+}
+
+fn count(source: &[u8], breaks: &[usize]) -> usize {
+    let rest = begin(source, breaks, breaks.len()) < source.len();
+    breaks.len() + usize::from(rest)
+}
+
+fn span(source: &[u8], breaks: &[usize], number: usize) -> (Range<usize>, Ending) {
+    let start = begin(source, breaks, number);
+    let end = breaks.get(number).copied().unwrap_or(source.len());
+    match (number < breaks.len(), source[start..end].ends_with(b"\r")) {
+        (true, true) => (start..end - 1, Ending::CrLf),
+        (true, false) => (start..end, Ending::Lf),
+        (false, true) => (start..end - 1, Ending::Cr),
+        (false, false) => (start..end, Ending::None),
+    }
 }
 
 #[cfg(test)]

@@ -46,14 +46,17 @@ mod json;
 mod line;
 mod mojibake;
 mod object;
+mod patched;
 mod problem;
 mod relevant;
 mod review;
 mod row;
 mod save;
+mod source;
 mod split;
 mod step;
 mod survey;
+mod watch;
 
 pub use corpus::{Corpus, Passage};
 pub use edit::Edit;
@@ -68,14 +71,17 @@ pub use row::{Row, Side};
 pub use split::{Split, SplitOptions, export, split};
 pub use step::{StepInfo, StepName};
 pub use survey::{CountTokens, Digest, Expectations, Lengths, LineKind, OtherFile, Script, Survey};
+pub use watch::Watch;
 
 use edit::RowText;
 use encoding::Encoding;
 use history::{Change, History, Step, Way};
-use journal::{Journal, Made, Noted, Splice};
+use journal::{Head, Journal, Made, Noted, Splice};
 use json::Style;
 use line::{BOM, Bytes, Ending, Line};
 use rayon::prelude::*;
+use save::FileHash;
+use source::{Seen, Source};
 use std::borrow::Cow;
 use std::fs;
 use std::io;
@@ -95,7 +101,7 @@ pub struct Dataset {
     revision: u64,
     history: History,
     /// The hash of the file when it was last read or written.
-    on_disk: Option<blake3::Hash>,
+    on_disk: Option<FileHash>,
     journal: Option<Journal>,
 }
 
@@ -116,21 +122,40 @@ impl Dataset {
     /// # Errors
     /// Only if the file cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
-        let path = path.as_ref().to_owned();
-        let source = fs::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
-        let (hash, decoded) = rayon::join(|| blake3::hash(&source), || encoding::decode(&source));
-        let on_disk = Some(hash);
-        let encoding = decoded.encoding;
-        let source = match decoded.bytes {
-            Cow::Borrowed(_) => source,
-            Cow::Owned(decoded) => decoded,
+        Self::open_as(path.as_ref(), None)
+    }
+
+    /// Reads a file in this encoding, or else in the one that it is found to be in.
+    fn open_as(path: &Path, encoding: Option<Encoding>) -> Result<Self, DatasetError> {
+        let path = path.to_owned();
+        let (source, seen) = Source::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
+        let decoded = match encoding {
+            Some(encoding) => encoding::decode_known(&source, encoding),
+            None => encoding::decode_seen(&source, &seen),
         };
-        Ok(Self { path: Some(path), on_disk, encoding, ..Self::from_bytes(source) })
+        let encoding = decoded.encoding;
+        let (lines, on_disk) = match decoded.bytes {
+            Cow::Borrowed(_) => {
+                let source = Arc::new(source);
+                (Lines::of(source.clone(), seen.breaks), FileHash::of(source))
+            }
+            Cow::Owned(decoded) => {
+                let on_disk = FileHash::known(blake3::hash(&source));
+                drop(source);
+                let breaks = Seen::of(&decoded).breaks;
+                (Lines::of(Arc::new(Source::Plain(decoded)), breaks), on_disk)
+            }
+        };
+        Ok(Self { path: Some(path), on_disk: Some(on_disk), encoding, ..Self::with_lines(lines) })
     }
 
     /// Reads rows that have no file yet.
     pub fn from_bytes(source: Vec<u8>) -> Self {
-        let lines = Lines::of(source);
+        let breaks = Seen::of(&source).breaks;
+        Self::with_lines(Lines::of(Arc::new(Source::Plain(source)), breaks))
+    }
+
+    fn with_lines(lines: Lines) -> Self {
         Self { next_id: lines.len() as u64, saved: lines.clone(), lines, ..Self::default() }
     }
 
@@ -154,8 +179,9 @@ impl Dataset {
     /// another state of the file.
     pub fn recover(path: impl AsRef<Path>, journal: impl AsRef<Path>) -> Result<Recovered, DatasetError> {
         let (path, journal) = (path.as_ref(), journal.as_ref());
-        let mut dataset = Self::open(path)?;
-        let hash = dataset.on_disk.unwrap_or_else(|| blake3::hash(&[]));
+        // What the file is found to be in may depend on what is in it by now.
+        let mut dataset = Self::open_as(path, journal::encoding_in(journal)?)?;
+        let hash = dataset.on_disk.as_ref().map_or_else(|| blake3::hash(&[]), FileHash::get);
         let reopened = Journal::reopen(journal, path, &hash)?;
         let edits = reopened.steps.len();
         for (at, (made, step)) in reopened.steps.into_iter().enumerate() {
@@ -183,11 +209,11 @@ impl Dataset {
 
     /// Everything that is wrong, in the order of the lines: bad lines and warnings.
     pub fn problems(&self) -> Vec<Problem> {
-        let lines = self.lines.all().par_iter().enumerate();
-        let problems = |(at, line): (usize, &Line)| {
-            Reading::of(self.lines.bytes(line)).problems(line.id, at + 1).collect::<Vec<_>>()
+        let problems = |at: usize| {
+            let id = self.lines.id(at).unwrap_or(LineId(at as u64));
+            self.lines.read(at).problems(id, at + 1).collect::<Vec<_>>()
         };
-        lines.flat_map_iter(problems).collect()
+        (0..self.lines.len()).into_par_iter().flat_map_iter(problems).collect()
     }
 
     /// A number that changes with every change of the lines.
@@ -219,7 +245,7 @@ impl Dataset {
     pub fn is_edited(&self, at: usize) -> bool {
         match self.lines.get(at) {
             Some(Line { id, bytes: Bytes::Own(bytes), .. }) => {
-                self.saved.position(*id).is_none_or(|was| self.saved.bytes_at(was) != &**bytes)
+                self.saved.position(id).is_none_or(|was| self.saved.bytes_at(was) != &*bytes)
             }
             _ => false,
         }
@@ -245,11 +271,28 @@ impl Dataset {
         name: StepName,
         edits: impl IntoIterator<Item = Edit>,
     ) -> Result<Vec<LineId>, DatasetError> {
+        self.apply_watched(name, edits, |_| true)
+    }
+
+    /// As [`Self::apply_all`]; `go_on` is told before each edit how many are made, and may say no.
+    ///
+    /// # Errors
+    /// As [`Self::apply_all`], and [`DatasetError::Cancelled`] once `go_on` has said no; then nothing has changed.
+    pub fn apply_watched(
+        &mut self,
+        name: StepName,
+        edits: impl IntoIterator<Item = Edit>,
+        mut go_on: impl FnMut(usize) -> bool,
+    ) -> Result<Vec<LineId>, DatasetError> {
         let (next_id, mut touched) = (self.next_id, Vec::new());
-        let mut step = Step { name, changes: Vec::new(), lines: Vec::new() };
+        let mut step = Step::new(name);
         let mut noted = Noted { name, changes: Vec::new() };
         let mut failed = None;
         for edit in edits {
+            if !go_on(touched.len()) {
+                failed = Some(DatasetError::Cancelled);
+                break;
+            }
             let mut change = match self.change(edit) {
                 Ok(change) => change,
                 Err(error) => {
@@ -259,8 +302,9 @@ impl Dataset {
             };
             touched.push(self.line_of(&change));
             let old = self.lines.get(change.at).filter(|_| change.removes);
-            let bytes = |line: &Line| self.lines.bytes(line).to_vec();
-            if old.is_some() && old.map(bytes) == change.inserts.as_ref().map(bytes) {
+            if let (Some(old), Some(new)) = (&old, &change.inserts)
+                && self.lines.bytes(old) == self.lines.bytes(new)
+            {
                 continue;
             }
             if !change.removes {
@@ -268,7 +312,7 @@ impl Dataset {
             }
             noted.changes.push(Splice::of(&change, self.lines.source()));
             step.lines.extend(touched.last());
-            change.carry_out(self.lines.change());
+            change.carry_out(&mut self.lines);
             step.changes.push(change);
         }
         if step.changes.is_empty() {
@@ -276,7 +320,7 @@ impl Dataset {
         }
         let noted = failed.map_or_else(|| self.note(None, noted), Err);
         if let Err(error) = noted {
-            step.changes.iter_mut().rev().for_each(|change| change.carry_out(self.lines.change()));
+            step.changes.iter_mut().rev().for_each(|change| change.carry_out(&mut self.lines));
             self.next_id = next_id;
             return Err(error);
         }
@@ -345,24 +389,24 @@ impl Dataset {
     pub fn history(&self) -> (Vec<StepInfo>, usize) {
         let (made, undone) = self.history.steps();
         let done = made.len();
-        let info = |step: &Step| {
-            let line = step.changes.iter().map(|change| change.at + 1).min().unwrap_or(0);
-            StepInfo { name: step.name, lines: step.changes.len(), line }
-        };
-        (made.chain(undone).map(info).collect(), done)
+        (made.chain(undone).map(Step::info).collect(), done)
     }
 
-    /// Takes steps back or makes them again until `steps` are made; returns the lines that this touched.
+    /// How many steps are made and not taken back.
+    pub fn steps_made(&self) -> usize {
+        self.history.count().0
+    }
+
+    /// Takes steps back or makes them again until `steps` are made, and tells which lines that touched.
     ///
     /// # Errors
-    /// As [`Self::undo`]; the steps before the one that failed are taken.
-    pub fn go_to(&mut self, steps: usize) -> Result<Vec<LineId>, DatasetError> {
-        let mut touched = Vec::new();
+    /// As [`Self::undo`]; the steps before the one that failed are taken, and their lines are told.
+    pub fn go_to(&mut self, steps: usize, touched: &mut Vec<LineId>) -> Result<(), DatasetError> {
         loop {
-            let (all, done) = self.history();
-            let way = match done.cmp(&steps.min(all.len())) {
+            let (done, all) = self.history.count();
+            let way = match done.cmp(&steps.min(all)) {
                 std::cmp::Ordering::Less => Way::Redo,
-                std::cmp::Ordering::Equal => return Ok(touched),
+                std::cmp::Ordering::Equal => return Ok(()),
                 std::cmp::Ordering::Greater => Way::Undo,
             };
             touched.extend(self.go(way)?);
@@ -383,7 +427,7 @@ impl Dataset {
         let path = self.path.clone().ok_or(DatasetError::Untitled)?;
         let found = save::hash_file(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
         // A file that was deleted holds nothing to overwrite.
-        if found.is_some() && found != self.on_disk {
+        if found.is_some() && found != self.on_disk.as_ref().map(FileHash::get) {
             return Err(DatasetError::ChangedOnDisk { path });
         }
         self.write(path)
@@ -428,9 +472,8 @@ impl Dataset {
 
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let bom = if self.lines.source().starts_with(BOM) { BOM } else { &[] };
-        let lines = self.lines.all().iter();
-        let lines = lines.flat_map(|line| [self.lines.bytes(line), line.ending.bytes()]);
-        std::iter::once(bom).chain(lines)
+        let line = |at| [self.lines.bytes_at(at), self.lines.ending(at).map_or(&[][..], Ending::bytes)];
+        std::iter::once(bom).chain((0..self.lines.len()).flat_map(line))
     }
 
     fn write(&mut self, path: PathBuf) -> Result<(), DatasetError> {
@@ -454,7 +497,7 @@ impl Dataset {
         }
         draft.publish().map_err(failed)?;
         self.path = Some(path);
-        self.on_disk = Some(hash);
+        self.on_disk = Some(FileHash::known(hash));
         self.history.mark_saved();
         self.saved = self.lines.clone();
         self.journal.as_mut().map_or(Ok(()), Journal::finish)
@@ -462,8 +505,8 @@ impl Dataset {
 
     /// How the file's lines end, for lines that are added.
     fn newline(&self) -> Ending {
-        let known = |line: &Line| matches!(line.ending, Ending::Lf | Ending::CrLf).then_some(line.ending);
-        self.lines.all().iter().find_map(known).unwrap_or(Ending::Lf)
+        let mut endings = (0..self.lines.len()).filter_map(|at| self.lines.ending(at));
+        endings.find(|ending| matches!(ending, Ending::Lf | Ending::CrLf)).unwrap_or(Ending::Lf)
     }
 
     fn find(&self, id: LineId) -> Result<usize, DatasetError> {
@@ -474,7 +517,7 @@ impl Dataset {
     fn line_of(&self, change: &Change) -> LineId {
         match &change.inserts {
             Some(line) => line.id,
-            None => self.lines.all()[change.at].id,
+            None => self.lines.id(change.at).unwrap_or(LineId(u64::MAX)),
         }
     }
 
@@ -490,7 +533,7 @@ impl Dataset {
             .map_or_else(Style::default, Style::of);
         // A row after a last line that has no ending gives it one and has none itself.
         let newline = self.newline();
-        let (ending, previous) = match self.lines.all().last().map(|line| line.ending) {
+        let (ending, previous) = match lines.checked_sub(1).and_then(|last| self.lines.ending(last)) {
             Some(Ending::None) if at == lines => (Ending::None, Some(newline)),
             Some(Ending::Cr) if at == lines => (Ending::None, Some(Ending::CrLf)),
             _ => (newline, None),
@@ -525,7 +568,7 @@ impl Dataset {
         let touched = step.lines.clone();
         let noted = self.noted(step.name, &order);
         self.note(Some(way), noted)?;
-        self.history.go(way, self.lines.change());
+        self.history.go(way, &mut self.lines);
         self.revision += 1;
         Ok(touched)
     }
@@ -536,7 +579,7 @@ impl Dataset {
 
     fn note(&mut self, made: Made, step: Noted) -> Result<(), DatasetError> {
         if let (Some(journal), Some(path), Some(hash)) = (&mut self.journal, &self.path, &self.on_disk) {
-            journal.note(made, step, path, hash)?;
+            journal.note(made, step, Head { file: path, hash: hash.get(), encoding: self.encoding })?;
         }
         Ok(())
     }
@@ -549,10 +592,10 @@ impl Dataset {
             && let Some(step) = self.history.next(way)
             && self.noted(step.name, &History::order(step, way)) == noted
         {
-            self.history.go(way, self.lines.change());
+            self.history.go(way, &mut self.lines);
             return Ok(());
         }
-        let mut step = Step { name: noted.name, changes: Vec::new(), lines: Vec::new() };
+        let mut step = Step::new(noted.name);
         for splice in noted.changes {
             let lines = self.lines.len();
             let Splice { at, removes, inserts, previous } = splice;
@@ -571,7 +614,7 @@ impl Dataset {
                 inserts.map(|new| Line { id, bytes: Bytes::Own(new.line.into_bytes().into()), ending: new.ending });
             let mut change = Change { at, removes, inserts: line, previous };
             step.lines.push(id);
-            change.carry_out(self.lines.change());
+            change.carry_out(&mut self.lines);
             step.changes.push(change);
         }
         self.history.push(step);

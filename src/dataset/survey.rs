@@ -2,10 +2,14 @@
 
 use super::line::{LineId, Lines, Reading};
 use super::mojibake;
+use super::patched::{Item, Numbered, Patched};
 use super::problem::{Fault, FaultKind, Field, Problem};
 use super::row::{Row, Side};
+use super::watch::Watch;
 use rayon::prelude::*;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Counts a text's tokens as the model counts them.
@@ -95,6 +99,19 @@ pub struct Digest {
 }
 
 impl Digest {
+    fn blank(id: LineId) -> Self {
+        Self {
+            id,
+            kind: LineKind::Blank,
+            script: Script::Other,
+            positives: 0,
+            negatives: 0,
+            faults: 0,
+            type_at: 0,
+            question: 0,
+        }
+    }
+
     pub fn has(&self, kind: FaultKind) -> bool {
         self.faults & bit(kind) != 0
     }
@@ -109,63 +126,153 @@ impl Digest {
     }
 }
 
-/// Digests of all lines, in their order.
+impl Numbered for Digest {
+    fn number(&self) -> u64 {
+        self.id.0
+    }
+}
+
+/// Digests of all lines, in their order. A clone is cheap.
 #[derive(Clone, Default)]
 pub struct Survey {
     expectations: Expectations,
-    digests: Vec<Digest>,
+    digests: Patched<Digest>,
     types: Vec<String>,
-    /// How many lines have each kind of fault.
+    rows: usize,
+    /// How many lines have each kind of fault, in the order of [`FaultKind::ALL`].
+    faults: [usize; FaultKind::ALL.len()],
+    /// The same, without kinds that no line has.
     counts: Vec<(FaultKind, usize)>,
 }
 
 impl Survey {
     /// Looks at every line.
     pub fn of(lines: &Lines, expectations: Expectations) -> Self {
-        let mut survey = Self { expectations, ..Self::default() };
-        let found: Vec<_> = (0..lines.len()).into_par_iter().map(|at| survey.look(lines, at)).collect();
-        survey.digests = found.into_iter().map(|(digest, kind)| survey.with_type(digest, kind)).collect();
-        survey.finish();
-        survey
+        Self::watched(lines, expectations, &Watch::default()).unwrap_or_default()
     }
 
-    /// Looks again at the lines that were touched; others may have come, gone or moved.
-    pub fn update(&mut self, lines: &Lines, touched: &[LineId]) {
-        let touched: HashSet<LineId> = touched.iter().copied().collect();
-        let same = self.digests.len() == lines.len();
-        if same {
-            for at in touched.iter().filter_map(|id| lines.position(*id)) {
-                let (digest, kind) = self.look(lines, at);
-                self.digests[at] = self.with_type(digest, kind);
-            }
-            if self.digests.iter().enumerate().all(|(at, digest)| lines.id(at) == Some(digest.id)) {
-                self.finish();
-                return;
-            }
-        }
-        let old: HashMap<LineId, Digest> = self.digests.drain(..).map(|digest| (digest.id, digest)).collect();
-        for at in 0..lines.len() {
-            let known = lines.id(at).filter(|id| !touched.contains(id)).and_then(|id| old.get(&id));
-            let digest = match known {
-                Some(digest) => *digest,
-                None => {
-                    let (digest, kind) = self.look(lines, at);
-                    self.with_type(digest, kind)
+    /// Looks at every line, and says how far it has come; `None` if it was cancelled.
+    pub fn watched(lines: &Lines, expectations: Expectations, watch: &Watch) -> Option<Self> {
+        let mut survey = Self { expectations, ..Self::default() };
+        watch.begin(lines.len());
+        let pieces: Vec<_> = lines.patched().pieces().collect();
+        let look = |places: Range<usize>| {
+            let mut piece = Piece::default();
+            for at in places {
+                // Counting tokens takes long, so the user is not kept waiting for a whole piece.
+                if !watch.go_on(1) {
+                    return None;
                 }
-            };
-            self.digests.push(digest);
+                let (digest, kind) = survey.look(lines, at);
+                piece.digests.push(with_type(&mut piece.types, digest, kind));
+            }
+            Some(piece)
+        };
+        let found = pieces.into_par_iter().map(look).collect::<Option<Vec<_>>>()?;
+        let mut digests = Vec::with_capacity(found.len());
+        for mut piece in found {
+            let types: Vec<_> = piece.types.into_iter().map(|kind| number(&mut survey.types, kind)).collect();
+            for digest in &mut piece.digests {
+                let known = usize::from(digest.type_at).checked_sub(1).and_then(|at| types.get(at));
+                digest.type_at = known.copied().unwrap_or(0);
+            }
+            digests.push(piece.digests);
         }
-        self.finish();
+        let mut asked = HashSet::with_capacity(lines.len());
+        for digest in digests.iter_mut().flatten() {
+            if digest.kind == LineKind::Row && !asked.insert(digest.question) {
+                digest.faults |= bit(FaultKind::DuplicateQuestion);
+            }
+            survey.count(digest, true);
+        }
+        survey.digests = lines.patched().filled(digests);
+        survey.list_counts();
+        Some(survey)
+    }
+
+    /// Looks again at the lines that were touched, of which some may have come, gone or moved, and says whether
+    /// the rows still stand where they stood.
+    pub fn update(&mut self, lines: &Lines, touched: &[LineId]) -> bool {
+        let touched: HashSet<LineId> = touched.iter().copied().collect();
+        let place = |id: LineId| Some((lines.position(id)?, id));
+        let mut places: Vec<_> = touched.iter().filter_map(|id| place(*id)).collect();
+        places.sort_unstable();
+        let mut asked = Vec::new();
+        let stays = self.digests.len() == lines.len()
+            && places.len() == touched.len()
+            && places.iter().all(|(at, id)| self.digest(*at).is_some_and(|digest| digest.id == *id));
+        let mut same_kinds = true;
+        if stays {
+            for (at, _) in places {
+                let (digest, kind) = self.look(lines, at);
+                let mut digest = with_type(&mut self.types, digest, kind);
+                let Some(old) = self.digest(at).copied() else {
+                    continue;
+                };
+                same_kinds &= old.kind == digest.kind;
+                if (old.kind, old.question) == (digest.kind, digest.question) {
+                    digest.faults |= old.faults & bit(FaultKind::DuplicateQuestion);
+                } else {
+                    asked.extend([old.question, digest.question]);
+                }
+                self.count(&old, false);
+                self.count(&digest, true);
+                *self.digests.change(at, first) = digest;
+            }
+        } else {
+            for id in &touched {
+                if let Some(at) = self.digests.find(id.0) {
+                    let old = self.digests.remove(at, first);
+                    self.count(&old, false);
+                    asked.push(old.question);
+                }
+            }
+            for (at, _) in places {
+                let (digest, kind) = self.look(lines, at);
+                let digest = with_type(&mut self.types, digest, kind);
+                self.count(&digest, true);
+                asked.push(digest.question);
+                self.digests.insert(at.min(self.digests.len()), digest, first);
+            }
+        }
+        asked.sort_unstable();
+        asked.dedup();
+        self.mark_duplicates(&asked);
+        self.list_counts();
+        stays && same_kinds
     }
 
     /// In the order of the lines.
-    pub fn digests(&self) -> &[Digest] {
-        &self.digests
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        self.digests.held().flat_map(|(_, digests)| digests)
+    }
+
+    /// Of the line at `at` (0-based).
+    pub fn digest(&self, at: usize) -> Option<&Digest> {
+        match self.digests.get(at)? {
+            Item::Changed(digest) => Some(digest),
+            Item::First(_) => None,
+        }
+    }
+
+    /// How many lines were looked at.
+    pub fn len(&self) -> usize {
+        self.digests.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// How many lines are usable rows.
     pub fn rows(&self) -> usize {
-        self.digests.iter().filter(|digest| digest.kind == LineKind::Row).count()
+        self.rows
+    }
+
+    /// Places (0-based) of the lines of a kind.
+    pub fn places(&self, kind: LineKind) -> Vec<usize> {
+        let digests = self.digests().enumerate();
+        digests.filter(|(_, digest)| digest.kind == kind).map(|(at, _)| at).collect()
     }
 
     /// Every `type` that a row has.
@@ -185,7 +292,17 @@ impl Survey {
 
     /// Everything that is wrong with the line at `at` (0-based), with its place.
     pub fn problems(&self, lines: &Lines, at: usize) -> Vec<Problem> {
-        let (Some(id), Some(digest)) = (lines.id(at), self.digests.get(at)) else {
+        self.problems_with(lines, at, |at| self.first_asker(at))
+    }
+
+    /// As [`Self::problems`], where it is known which row asked a row's question first.
+    pub(super) fn problems_with(
+        &self,
+        lines: &Lines,
+        at: usize,
+        first_asker: impl Fn(usize) -> Option<usize>,
+    ) -> Vec<Problem> {
+        let (Some(id), Some(digest)) = (lines.id(at), self.digest(at)) else {
             return Vec::new();
         };
         let reading = lines.read(at);
@@ -194,7 +311,7 @@ impl Survey {
             let more = self.faults_of(row).into_iter();
             problems.extend(more.map(|fault| Problem { id: Some(id), line: at + 1, column: None, fault }));
             if digest.has(FaultKind::DuplicateQuestion)
-                && let Some(first) = self.first_asker(at)
+                && let Some(first) = first_asker(at)
             {
                 let fault = Fault::DuplicateQuestion { first_line: first + 1 };
                 problems.push(Problem { id: Some(id), line: at + 1, column: None, fault });
@@ -203,29 +320,34 @@ impl Survey {
         problems
     }
 
+    /// For every row whose question an earlier one asks, by place: where the first of them is.
+    pub(super) fn first_askers(&self) -> HashMap<usize, usize> {
+        let again = self.digests().filter(|digest| digest.has(FaultKind::DuplicateQuestion));
+        let asked: HashSet<u64> = again.map(|digest| digest.question).collect();
+        let (mut first, mut askers) = (HashMap::new(), HashMap::new());
+        let asks = |digest: &Digest| digest.kind == LineKind::Row && asked.contains(&digest.question);
+        for (at, digest) in self.digests().enumerate().filter(|(_, digest)| asks(digest)) {
+            match first.entry(digest.question) {
+                Entry::Vacant(entry) => _ = entry.insert(at),
+                Entry::Occupied(entry) => _ = askers.insert(at, *entry.get()),
+            }
+        }
+        askers
+    }
+
     /// Where the question of the row at `at` is asked first, if that is before `at`.
     pub fn first_asker(&self, at: usize) -> Option<usize> {
-        let question = self.digests.get(at)?.question;
-        self.digests[..at].iter().position(|digest| digest.kind == LineKind::Row && digest.question == question)
+        let question = self.digest(at)?.question;
+        self.digests().take(at).position(|digest| digest.kind == LineKind::Row && digest.question == question)
     }
 
     fn look(&self, lines: &Lines, at: usize) -> (Digest, Option<String>) {
         let id = lines.id(at).unwrap_or(LineId(u64::MAX));
         let reading = lines.read(at);
-        let mut faults = 0;
+        let mut digest = Digest { kind: kind_of(&reading), ..Digest::blank(id) };
         for problem in reading.problems(id, at + 1) {
-            faults |= bit(problem.fault.kind());
+            digest.faults |= bit(problem.fault.kind());
         }
-        let mut digest = Digest {
-            id,
-            kind: kind_of(&reading),
-            script: Script::Other,
-            positives: 0,
-            negatives: 0,
-            faults,
-            type_at: 0,
-            question: 0,
-        };
         let Some(row) = reading.into_row() else {
             return (digest, None);
         };
@@ -280,35 +402,75 @@ impl Survey {
         faults
     }
 
-    fn with_type(&mut self, mut digest: Digest, kind: Option<String>) -> Digest {
-        if let Some(kind) = kind {
-            let known = self.types.iter().position(|known| *known == kind);
-            let at = known.unwrap_or_else(|| {
-                self.types.push(kind);
-                self.types.len() - 1
-            });
-            digest.type_at = u16::try_from(at + 1).unwrap_or(0);
+    /// Marks, of the rows that ask one of these questions (sorted), all but the first.
+    fn mark_duplicates(&mut self, asked: &[u64]) {
+        if asked.is_empty() {
+            return;
         }
-        digest
+        let asks = |digest: &Digest| digest.kind == LineKind::Row && asked.binary_search(&digest.question).is_ok();
+        let pieces: Vec<_> = self.digests.held().collect();
+        let found = pieces.into_par_iter().flat_map_iter(|(start, digests)| {
+            let found = digests.iter().enumerate().filter(|(_, digest)| asks(digest));
+            found.map(move |(at, digest)| (start + at, digest.question))
+        });
+        let found: Vec<_> = found.collect();
+        let mut seen = HashSet::new();
+        for (at, question) in found {
+            let is_again = !seen.insert(question);
+            let Some(mut digest) = self.digest(at).copied() else {
+                continue;
+            };
+            if digest.has(FaultKind::DuplicateQuestion) != is_again {
+                self.count(&digest, false);
+                digest.faults ^= bit(FaultKind::DuplicateQuestion);
+                self.count(&digest, true);
+                *self.digests.change(at, first) = digest;
+            }
+        }
     }
 
-    /// Marks every row whose question an earlier row asks, and counts.
-    fn finish(&mut self) {
-        let mut asked = HashSet::with_capacity(self.digests.len());
-        for digest in &mut self.digests {
-            digest.faults &= !bit(FaultKind::DuplicateQuestion);
-            if digest.kind == LineKind::Row && !asked.insert(digest.question) {
-                digest.faults |= bit(FaultKind::DuplicateQuestion);
-            }
+    /// Counts a line, or counts it no more.
+    fn count(&mut self, digest: &Digest, is_there: bool) {
+        let count = |count: &mut usize| *count = if is_there { *count + 1 } else { count.saturating_sub(1) };
+        if digest.kind == LineKind::Row {
+            count(&mut self.rows);
         }
-        let mut counts = [0; FaultKind::ALL.len()];
-        for digest in self.digests.iter().filter(|digest| digest.has_faults()) {
-            for (count, kind) in counts.iter_mut().zip(FaultKind::ALL) {
-                *count += usize::from(digest.has(kind));
-            }
+        if digest.has_faults() {
+            let kinds = self.faults.iter_mut().zip(FaultKind::ALL);
+            kinds.filter(|(_, kind)| digest.has(*kind)).for_each(|(number, _)| count(number));
         }
-        self.counts = FaultKind::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect();
     }
+
+    fn list_counts(&mut self) {
+        self.counts = FaultKind::ALL.into_iter().zip(self.faults).filter(|(_, count)| *count > 0).collect();
+    }
+}
+
+/// Digests of a piece of the lines, with types of their own.
+#[derive(Default)]
+struct Piece {
+    digests: Vec<Digest>,
+    types: Vec<String>,
+}
+
+/// A line that nobody has looked at.
+fn first(number: usize) -> Digest {
+    Digest::blank(LineId(number as u64))
+}
+
+fn with_type(types: &mut Vec<String>, mut digest: Digest, kind: Option<String>) -> Digest {
+    digest.type_at = kind.map_or(0, |kind| number(types, kind));
+    digest
+}
+
+/// The number of a type among those that are known by then, from 1; 0 if there are too many.
+fn number(types: &mut Vec<String>, kind: String) -> u16 {
+    let known = types.iter().position(|known| *known == kind);
+    let at = known.unwrap_or_else(|| {
+        types.push(kind);
+        types.len() - 1
+    });
+    u16::try_from(at + 1).unwrap_or(0)
 }
 
 /// The most tokens that a model puts around a text.
@@ -376,7 +538,7 @@ mod tests {
                 "5: the question is also that of line 1",
             ]
         );
-        let digests = survey.digests();
+        let digests: Vec<_> = survey.digests().copied().collect();
         assert_eq!(digests.iter().map(|digest| digest.kind).collect::<Vec<_>>(), {
             use LineKind::*;
             [Row, Bad, Blank, Row, Row]
@@ -400,8 +562,9 @@ mod tests {
             survey.update(dataset.lines(), touched);
             let anew = Survey::of(dataset.lines(), expectations());
             assert_eq!(told(survey, dataset.lines()), told(&anew, dataset.lines()));
-            let faults = |survey: &Survey| survey.digests().iter().map(|d| (d.id, d.faults)).collect::<Vec<_>>();
+            let faults = |survey: &Survey| survey.digests().map(|d| (d.id, d.faults)).collect::<Vec<_>>();
             assert_eq!(faults(survey), faults(&anew));
+            assert_eq!((survey.counts(), survey.rows()), (anew.counts(), anew.rows()));
         };
         let first = id(&dataset, 0);
         dataset.apply(Edit::SetQuery { line: first, query: "什么是气孔".into() }).unwrap();

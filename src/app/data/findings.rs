@@ -3,7 +3,7 @@
 use eframe::egui::{self, RichText};
 
 use super::view::{Filter, Finding};
-use super::{Action, State, score_bar};
+use super::{Action, State, score_bar, tools};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section, small_button, space};
 use crate::dataset::{FaultKind, Severity};
@@ -26,8 +26,18 @@ fn has_fix(kind: FaultKind) -> bool {
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     ui.label(RichText::new(texts.get("findings")).text_style(section()));
+    if let Some(watch) = &state.checking {
+        // A short check comes and goes without a sign.
+        if state.survey().is_none() || !state.is_small() {
+            tools::under_way(ui, texts, "findings_under_way", watch, Action::StopCheck, actions);
+        }
+    } else if state.is_check_stopped {
+        ui.label(RichText::new(texts.get("findings_stopped")).small().color(palette(ui).weak));
+        if small_button(ui, texts.get("check_again")).clicked() {
+            actions.push(Action::CheckAgain);
+        }
+    }
     let Some(survey) = state.survey() else {
-        ui.label(RichText::new(texts.get("findings_under_way")).color(palette(ui).weak));
         return;
     };
     let counts = survey.counts();

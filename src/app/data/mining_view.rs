@@ -1,6 +1,7 @@
 //! Mining hard negatives: how, what would come of it, and which of the proposals are taken.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use eframe::egui::{self, Align, DragValue, Id, Label, Layout, RichText};
 use egui_plot::{Bar, BarChart, Legend, Plot};
@@ -43,7 +44,7 @@ impl Default for MiningForm {
 pub struct Mining {
     pub form: MiningForm,
     pub is_running: bool,
-    pub proposals: Vec<Proposal>,
+    pub proposals: Arc<Vec<Proposal>>,
     pub summary: Option<CandidateSummary>,
     /// Proposals that are in the data already.
     pub taken: HashSet<LineId>,

@@ -1,6 +1,7 @@
 //! The data bench: look at questions, positives and hard negatives, and correct them.
 
 mod bad_lines;
+pub mod bulk;
 mod cheat_sheet;
 pub mod corpus_dialog;
 mod draft;
@@ -67,6 +68,11 @@ pub enum Action {
     WorstFirst,
     Fix(Problem),
     FixAll(FaultKind),
+    /// Ends the edits that are being made on many rows; none of them stays.
+    StopEdits,
+    /// Ends the check of all lines, or begins it again.
+    StopCheck,
+    CheckAgain,
     Judge(Verdict),
     ShowKeys,
     HideKeys,
@@ -151,7 +157,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
                     bad_lines::list(ui, state, texts, &mut actions);
                 });
         }
-        let has_findings = state.survey().is_none_or(|survey| !survey.counts().is_empty()) || state.has_scores();
+        let is_checked = state.is_check_stopped || (state.checking.is_some() && !state.is_small());
+        let has_findings = state.survey().is_none_or(|survey| !survey.counts().is_empty());
+        let has_findings = has_findings || state.has_scores() || is_checked;
         if state.is_open() && has_findings {
             egui::Panel::left("findings")
                 .frame(egui::Frame::new().inner_margin(space::SMALL))

@@ -138,7 +138,7 @@ impl ScoredWith {
 }
 
 /// The scores of all rows, and the measure that they are judged by.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Scores {
     rows: HashMap<LineId, RowScores>,
     chosen: Measure,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bulk::{After, Bulk, Done, Job};
 use super::draft::{Draft, Field};
 use super::finder::Finder;
 use super::lines::{BadLine, Chosen, RowLine};
@@ -11,14 +12,18 @@ use super::mining_view::Mining;
 use super::scores::{RowScores, ScoredWith, Scores};
 use super::split_form::SplitForm;
 use super::view::{self, BadPattern, Column, Filter, Material, Sort};
+use rayon::prelude::*;
+
 use crate::dataset::{
     Dataset, DatasetError, Edit, FaultKind, LineId, LineKind, Lines, Problem, Review, Reviews, Row, Side, StepInfo,
-    StepName, Survey, Verdict, fix, fix_all,
+    StepName, Survey, Verdict, Watch, fix, fix_all,
 };
 use crate::jobs::scoring::{self, Measure};
 
-/// Bytes up to which a file is searched and sorted within a frame; larger ones are on another thread.
+/// Bytes up to which a file is searched, sorted and edited as a whole within a frame; larger ones are on another thread.
 const AT_ONCE: usize = 1 << 20;
+/// Lines that a step taken back or made again may touch to be taken within a frame.
+const LINES_AT_ONCE: usize = 1000;
 
 /// What is shown in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +35,19 @@ pub enum Selected {
 
 #[derive(Default)]
 pub struct State {
-    /// Away while it is being saved.
+    /// Away while it is being saved, or edited on another thread.
     dataset: Option<Dataset>,
-    /// The lines while the data set is away.
+    /// What is known of the data set while it is away.
     lent: Option<Lent>,
     /// None until all lines have been looked at.
     survey: Option<Survey>,
     /// Lines touched since the last survey was begun.
     touched: Vec<LineId>,
     pub is_opening: bool,
-    pub is_saving: bool,
+    /// How far the check of all lines has come, while one goes on.
+    pub checking: Option<Arc<Watch>>,
+    /// The user has stopped the check.
+    pub is_check_stopped: bool,
     pub selected: Option<Selected>,
     chosen: Option<Chosen>,
     /// Rows that are marked to be treated together.
@@ -65,7 +73,7 @@ pub struct State {
     reviews: Reviews,
     /// Reviews that are not on the disk yet.
     pub reviews_changed: bool,
-    scores: Scores,
+    scores: Arc<Scores>,
     /// Columns that the user has put away.
     pub hidden: Vec<Column>,
     pub shows_keys: bool,
@@ -80,6 +88,10 @@ pub struct State {
 struct Lent {
     lines: Lines,
     path: Option<PathBuf>,
+    /// How far the edits have come that are made on it; none if it is being saved.
+    edits: Option<Arc<Watch>>,
+    /// Its findings were found anew meanwhile.
+    has_new_survey: bool,
 }
 
 /// The shortest digits that give the same 32-bit number.
@@ -98,7 +110,7 @@ impl State {
         };
         self.dataset = Some(dataset);
         self.survey = survey;
-        self.refresh();
+        self.refresh(false);
         let first = self.visible.first().copied();
         self.selected = first.and_then(|at| self.lines().id(at)).map(Selected::Line);
         self.read_chosen();
@@ -106,18 +118,88 @@ impl State {
 
     /// Lends the data set to be saved; [`Self::give_back`] ends that.
     pub fn lend(&mut self) -> Option<Dataset> {
+        self.lend_for(None)
+    }
+
+    fn lend_for(&mut self, edits: Option<Arc<Watch>>) -> Option<Dataset> {
         let dataset = self.dataset.take()?;
-        self.is_saving = true;
-        self.lent = Some(Lent { lines: dataset.lines().clone(), path: dataset.path().map(PathBuf::from) });
+        let path = dataset.path().map(PathBuf::from);
+        self.lent = Some(Lent { lines: dataset.lines().clone(), path, edits, has_new_survey: false });
         Some(dataset)
     }
 
     pub fn give_back(&mut self, dataset: Dataset) {
-        self.is_saving = false;
         self.lent = None;
         self.dataset = Some(dataset);
         self.chosen = None;
-        self.refresh();
+        self.refresh(true);
+    }
+
+    pub fn is_saving(&self) -> bool {
+        self.lent.as_ref().is_some_and(|lent| lent.edits.is_none())
+    }
+
+    /// How far edits have come that are made on another thread.
+    pub fn editing(&self) -> Option<&Arc<Watch>> {
+        self.lent.as_ref()?.edits.as_ref()
+    }
+
+    /// Whether the data set is away.
+    pub fn is_away(&self) -> bool {
+        self.lent.is_some()
+    }
+
+    /// Lends the data set to have edits of many rows made on it; [`Self::take_done`] ends that.
+    pub fn lend_for_edits(&mut self) -> Option<(Dataset, Option<Survey>, Arc<Watch>)> {
+        let watch = Arc::new(Watch::default());
+        Some((self.lend_for(Some(watch.clone()))?, self.survey.clone(), watch))
+    }
+
+    /// Takes the data set back after edits of many rows; how many edits put faults right, if that was asked for.
+    pub fn take_done(&mut self, done: Done) -> Result<Option<usize>, DatasetError> {
+        let lent = self.lent.take();
+        self.dataset = Some(done.dataset);
+        self.chosen = None;
+        if !matches!(done.result, Ok(After::KeepScores)) {
+            self.follow_scores(&done.touched);
+        }
+        self.touched.extend(&done.touched);
+        let lines = self.lines();
+        let stands = match &mut self.survey {
+            Some(survey) if lent.is_some_and(|lent| lent.has_new_survey) => survey.update(&lines, &done.touched),
+            survey => {
+                *survey = done.survey;
+                done.stands
+            }
+        };
+        self.forget_lines(&done.touched);
+        self.refresh(stands);
+        match done.result? {
+            After::Show => self.show_first(&done.touched),
+            After::TellFixed(count) => return Ok(Some(count)),
+            After::KeepScores => {}
+            After::Taken(taken) => {
+                if let Some(mining) = &mut self.mining {
+                    mining.taken.extend(taken);
+                }
+            }
+            After::Choose(place) => {
+                let next = place.and_then(|place| self.visible.get(place).or(self.visible.last()));
+                self.select(next.and_then(|at| self.lines().id(*at)).map(Selected::Line));
+            }
+            After::Judge(questions, verdict) => self.set_verdicts(questions, verdict),
+        }
+        Ok(None)
+    }
+
+    /// Whether what is done with the marked rows, or else the chosen one, is done within a frame.
+    pub fn is_little_in_hand(&self) -> bool {
+        self.marked.len() <= LINES_AT_ONCE
+    }
+
+    /// Whether edits of many rows are made within a frame.
+    pub fn is_small(&self) -> bool {
+        self.lines().size() <= AT_ONCE
     }
 
     pub fn lines(&self) -> Lines {
@@ -134,12 +216,12 @@ impl State {
     }
 
     pub fn is_open(&self) -> bool {
-        self.dataset.is_some() || self.is_saving
+        self.dataset.is_some() || self.is_away()
     }
 
     /// Whether something would be lost if the window closed; a text being typed counts.
     pub fn is_modified(&self) -> bool {
-        self.dataset.as_ref().is_some_and(Dataset::is_modified) || self.is_saving || self.draft.is_some()
+        self.dataset.as_ref().is_some_and(Dataset::is_modified) || self.is_away() || self.draft.is_some()
     }
 
     pub fn can_undo(&self) -> bool {
@@ -153,6 +235,10 @@ impl State {
     /// The steps, and how many of them are made.
     pub fn history(&self) -> (Vec<StepInfo>, usize) {
         self.dataset.as_ref().map(Dataset::history).unwrap_or_default()
+    }
+
+    pub fn steps_made(&self) -> usize {
+        self.dataset.as_ref().map_or(0, Dataset::steps_made)
     }
 
     pub fn path(&self) -> Option<&Path> {
@@ -204,7 +290,7 @@ impl State {
     /// The row at a place, if the line there is one.
     pub fn row_at(&self, lines: &Lines, at: usize) -> Option<RowLine> {
         let row = lines.read(at).into_row()?;
-        let digest = self.survey.as_ref().and_then(|survey| survey.digests().get(at));
+        let digest = self.survey.as_ref().and_then(|survey| survey.digest(at));
         Some(RowLine {
             id: lines.id(at)?,
             line: at + 1,
@@ -284,9 +370,10 @@ impl State {
     /// Takes what a model says of rows.
     pub fn take_scores(&mut self, scored: Vec<scoring::RowScores>) {
         let lines = self.lines();
+        let known = Arc::make_mut(&mut self.scores);
         for scoring::RowScores { line, row, scores } in scored {
             if let Some(now) = lines.position(line).and_then(|at| lines.read(at).into_row()) {
-                self.scores.take(line, &row, &scores, &now);
+                known.take(line, &row, &scores, &now);
             }
         }
         self.find_visible();
@@ -294,29 +381,51 @@ impl State {
 
     /// Judges the rows by another measure.
     pub fn choose_measure(&mut self, by: Measure) {
-        self.scores.choose(by);
+        Arc::make_mut(&mut self.scores).choose(by);
         self.find_visible();
     }
 
     /// Rows are about to be scored with a model. What another one of its kind said is forgotten.
     pub fn begin_scores(&mut self, with: ScoredWith) {
-        self.scores.begin(with);
+        Arc::make_mut(&mut self.scores).begin(with);
     }
 
     /// Rows that were edited since they were scored, as they are now; they are given once.
     pub fn take_edited_since_scored(&mut self) -> Vec<(LineId, Arc<Row>)> {
+        if !self.scores.has_edited() {
+            return Vec::new();
+        }
         let lines = self.lines();
-        let edited = self.scores.take_edited().into_iter();
+        let edited = Arc::make_mut(&mut self.scores).take_edited().into_iter();
         edited.filter_map(|line| Some((line, lines.read(lines.position(line)?).into_row()?))).collect()
+    }
+
+    /// Scored rows were edited; their scores follow.
+    fn follow_scores(&mut self, touched: &[LineId]) {
+        let lines = self.lines();
+        for line in touched {
+            if self.scores.of(*line).is_some() {
+                let row = lines.position(*line).and_then(|at| lines.read(at).into_row());
+                Arc::make_mut(&mut self.scores).follow(*line, row.as_deref());
+            }
+        }
     }
 
     /// Rows to work on: those that are marked, or else all that the table shows.
     pub fn rows_in_hand(&self) -> Vec<(LineId, Arc<Row>)> {
         let lines = self.lines();
-        let marked = |at: &usize| lines.id(*at).is_some_and(|id| self.marked.contains(&id));
-        let places: Vec<usize> =
-            if self.marked.is_empty() { self.visible.clone() } else { (0..lines.len()).filter(marked).collect() };
-        places.into_iter().filter_map(|at| Some((lines.id(at)?, lines.read(at).into_row()?))).collect()
+        let rows = self.places_in_hand().into_par_iter();
+        rows.filter_map(|at| Some((lines.id(at)?, lines.read(at).into_row()?))).collect()
+    }
+
+    fn places_in_hand(&self) -> Vec<usize> {
+        if self.marked.is_empty() {
+            return self.visible.clone();
+        }
+        let lines = self.lines();
+        let mut places: Vec<_> = self.marked.iter().filter_map(|id| lines.position(*id)).collect();
+        places.sort_unstable();
+        places
     }
 
     pub fn select(&mut self, selected: Option<Selected>) {
@@ -330,40 +439,41 @@ impl State {
 
     /// The scores of the rows in hand, by the chosen measure, as their teacher's scores, as one step. Rows that lack
     /// some are left out.
-    pub fn keep_scores(&mut self) -> Result<(), DatasetError> {
-        let numbers = |scores: &[f32]| scores.iter().map(|score| round(*score)).collect::<Vec<f64>>();
-        let rows = self.rows_in_hand();
-        let by = self.scores.chosen();
-        let edits = rows.iter().filter_map(|(line, row)| {
-            let scores = self.scores.of(*line)?;
-            let [pos, neg] = [scores.complete(Side::Positive, by)?, scores.complete(Side::Negative, by)?];
-            let set = |side, scores: &[f32]| Edit::SetScores { line: *line, side, scores: Some(numbers(scores)) };
-            let negatives = (!row.neg.is_empty()).then(|| set(Side::Negative, &neg));
-            Some([Some(set(Side::Positive, &pos)), negatives].into_iter().flatten())
-        });
-        let edits = edits.flatten().collect();
-        self.apply_all(StepName::Score, edits)
+    pub fn keep_scores(&self) -> Bulk {
+        let (places, scores) = (self.places_in_hand(), self.scores.clone());
+        Bulk::new(move |job| {
+            let numbers = |scores: &[f32]| scores.iter().map(|score| round(*score)).collect::<Vec<f64>>();
+            let lines = job.dataset.lines().clone();
+            let by = scores.chosen();
+            let edits = places.into_iter().filter_map(|at| {
+                let line = lines.id(at)?;
+                let (scores, row) = (scores.of(line)?, lines.read(at).into_row()?);
+                let [pos, neg] = [scores.complete(Side::Positive, by)?, scores.complete(Side::Negative, by)?];
+                let set = |side, scores: &[f32]| Edit::SetScores { line, side, scores: Some(numbers(scores)) };
+                let negatives = (!row.neg.is_empty()).then(|| set(Side::Negative, &neg));
+                Some([Some(set(Side::Positive, &pos)), negatives].into_iter().flatten())
+            });
+            make(job, StepName::Score, edits.flatten().collect())?;
+            Ok(After::KeepScores)
+        })
     }
 
-    /// Puts the proposed negatives into the rows, as one step.
-    pub fn take_proposals(&mut self, wanted: impl Fn(LineId) -> bool) -> Result<(), DatasetError> {
-        let Some(mining) = &self.mining else {
-            return Ok(());
-        };
-        let lines = self.lines();
-        let open = mining.proposals.iter().filter(|one| wanted(one.line) && !mining.taken.contains(&one.line));
-        let there: Vec<_> = open.filter(|one| lines.position(one.line).is_some()).collect();
-        let edits = there.iter().map(|one| {
-            let negatives = one.negatives.iter().map(|passage| passage.text.to_string()).collect();
-            Edit::SetNegatives { line: one.line, negatives }
-        });
-        let (edits, taken) = (edits.collect(), there.iter().map(|one| one.line).collect::<Vec<_>>());
-        drop(lines);
-        self.apply_all(StepName::Mine, edits)?;
-        if let Some(mining) = &mut self.mining {
-            mining.taken.extend(taken);
-        }
-        Ok(())
+    /// Puts the proposed negatives into the rows, as one step; only into one row if one is named.
+    pub fn take_proposals(&self, only: Option<LineId>) -> Bulk {
+        let mining = self.mining.as_ref();
+        let (proposals, taken) =
+            mining.map(|mining| (mining.proposals.clone(), mining.taken.clone())).unwrap_or_default();
+        Bulk::new(move |job| {
+            let is_wanted = |line| only.is_none_or(|only| only == line) && !taken.contains(&line);
+            let there = |line| job.dataset.position(line).is_some();
+            let open: Vec<_> = proposals.iter().filter(|one| is_wanted(one.line) && there(one.line)).collect();
+            let edits = open.iter().map(|one| {
+                let negatives = one.negatives.iter().map(|passage| passage.text.to_string()).collect();
+                Edit::SetNegatives { line: one.line, negatives }
+            });
+            make(job, StepName::Mine, edits.collect())?;
+            Ok(After::Taken(open.iter().map(|one| one.line).collect()))
+        })
     }
 
     /// Takes what was typed into a field; text that is as before is no draft.
@@ -446,20 +556,21 @@ impl State {
     }
 
     /// Removes the marked lines, or else the chosen one, and chooses the next.
-    pub fn remove_lines(&mut self) -> Result<(), DatasetError> {
+    pub fn remove_lines(&self) -> Bulk {
+        let lines = self.lines();
         let chosen = match self.selected {
             Some(Selected::Line(line)) => Some(line),
             _ => None,
         };
         let gone: Vec<LineId> =
             if self.marked.is_empty() { chosen.into_iter().collect() } else { self.marked.iter().copied().collect() };
-        let lines = self.lines();
-        let place = self.visible.iter().position(|at| lines.id(*at).is_some_and(|id| gone.contains(&id)));
-        self.apply_all(StepName::RemoveLine, gone.into_iter().map(|line| Edit::RemoveLine { line }).collect())?;
-        self.marked.clear();
-        let next = place.and_then(|place| self.visible.get(place).or(self.visible.last()));
-        self.select(next.and_then(|at| self.lines().id(*at)).map(Selected::Line));
-        Ok(())
+        let mut places: Vec<_> = gone.iter().filter_map(|id| lines.position(*id)).collect();
+        places.sort_unstable();
+        let place = self.visible.par_iter().position_first(|at| places.binary_search(at).is_ok());
+        Bulk::new(move |job| {
+            make(job, StepName::RemoveLine, gone.into_iter().map(|line| Edit::RemoveLine { line }).collect())?;
+            Ok(After::Choose(place))
+        })
     }
 
     /// Puts the repaired text in the place of the chosen bad line.
@@ -482,49 +593,110 @@ impl State {
     pub fn fix(&mut self, problem: &Problem) -> Result<(), DatasetError> {
         let lines = self.lines();
         let edits = self.survey.as_ref().map(|survey| fix(survey, &lines, problem)).unwrap_or_default();
-        self.apply_all(StepName::Fix, edits)
+        let Some(dataset) = self.dataset.as_mut().filter(|_| !self.is_opening) else {
+            return Ok(());
+        };
+        let touched = dataset.apply_all(StepName::Fix, edits)?;
+        self.after_edit(&touched);
+        Ok(())
     }
 
-    /// Puts all faults of a kind right, as one step; how many edits that took.
-    pub fn fix_all(&mut self, kind: FaultKind) -> Result<usize, DatasetError> {
-        let lines = self.lines();
-        let edits = self.survey.as_ref().map(|survey| fix_all(survey, &lines, kind)).unwrap_or_default();
-        let count = edits.len();
-        self.apply_all(StepName::Fix, edits)?;
-        Ok(count)
+    /// Puts all faults of a kind right, as one step.
+    pub fn fix_all(&self, kind: FaultKind) -> Bulk {
+        Bulk::new(move |job| {
+            let edits = job.survey.map(|survey| fix_all(survey, job.dataset.lines(), kind, job.watch));
+            let edits = edits.unwrap_or_default();
+            let count = edits.len();
+            make(job, StepName::Fix, edits)?;
+            Ok(After::TellFixed(count))
+        })
     }
 
     /// Gives the marked rows, or else the chosen one, a verdict; the same once more takes it away.
-    pub fn judge(&mut self, verdict: Verdict) {
-        let lines = self.lines();
-        let chosen = self.chosen.as_ref().and_then(|chosen| chosen.row.clone());
-        let marked = self.marked.iter().filter_map(|id| lines.read(lines.position(*id)?).into_row());
-        let rows: Vec<Arc<Row>> = if self.marked.is_empty() { chosen.into_iter().collect() } else { marked.collect() };
-        let has = |row: &Arc<Row>| self.reviews.get(&row.query).and_then(|review| review.verdict) == Some(verdict);
-        let verdict = (!rows.iter().all(has)).then_some(verdict);
-        for row in rows {
-            let note = self.reviews.get(&row.query).map(|review| review.note.clone()).unwrap_or_default();
-            self.set_review(&row.query, Review { verdict, note });
+    pub fn judge(&self, verdict: Verdict) -> Bulk {
+        let chosen = self.chosen.as_ref().filter(|_| self.marked.is_empty()).map(|chosen| chosen.id);
+        let marked = self.marked.clone();
+        Bulk::new(move |job| {
+            let (lines, watch) = (job.dataset.lines(), job.watch);
+            let rows: Vec<LineId> = marked.into_iter().chain(chosen).collect();
+            watch.begin(rows.len());
+            let rows = rows.into_par_iter().filter(|_| watch.go_on(1));
+            let question = |id| Some(lines.read(lines.position(id)?).into_row()?.query.clone());
+            let questions: Vec<String> = rows.filter_map(question).collect();
+            if watch.is_cancelled() {
+                return Err(DatasetError::Cancelled);
+            }
+            Ok(After::Judge(questions, verdict))
+        })
+    }
+
+    fn set_verdicts(&mut self, questions: Vec<String>, verdict: Verdict) {
+        let has = |question: &String| self.reviews.get(question).and_then(|review| review.verdict) == Some(verdict);
+        let verdict = (!questions.iter().all(has)).then_some(verdict);
+        for question in questions {
+            let note = self.reviews.get(&question).map(|review| review.note.clone()).unwrap_or_default();
+            self.reviews.set(&question, Review { verdict, note });
+            self.reviews_changed = true;
         }
+        self.find_reviewed();
     }
 
     fn set_review(&mut self, query: &str, review: Review) {
         self.reviews.set(query, review);
         self.reviews_changed = true;
-        self.find_visible();
+        self.find_reviewed();
     }
 
-    pub fn undo(&mut self) -> Result<(), DatasetError> {
-        self.step(Dataset::undo)
+    fn find_reviewed(&mut self) {
+        if !self.shows_all() {
+            self.find_visible();
+        }
     }
 
-    pub fn redo(&mut self) -> Result<(), DatasetError> {
-        self.step(Dataset::redo)
+    pub fn undo(&mut self) -> Bulk {
+        self.draft.take_if(|_| self.dataset.is_some() && !self.is_opening);
+        Bulk::new(|job| {
+            job.touched = job.dataset.undo()?;
+            Ok(After::Show)
+        })
+    }
+
+    pub fn redo(&mut self) -> Bulk {
+        self.draft.take_if(|_| self.dataset.is_some() && !self.is_opening);
+        Bulk::new(|job| {
+            job.touched = job.dataset.redo()?;
+            Ok(After::Show)
+        })
     }
 
     /// Goes to the state after so many steps.
-    pub fn go_to(&mut self, steps: usize) -> Result<(), DatasetError> {
-        self.step(|dataset| dataset.go_to(steps))
+    pub fn go_to(&mut self, steps: usize) -> Bulk {
+        self.draft.take_if(|_| self.dataset.is_some() && !self.is_opening);
+        Bulk::new(move |job| {
+            job.dataset.go_to(steps, &mut job.touched)?;
+            Ok(After::Show)
+        })
+    }
+
+    /// Whether the steps from one state to another touch few lines.
+    pub fn is_short_way(&self, steps: usize) -> bool {
+        let Some(dataset) = &self.dataset else {
+            return true;
+        };
+        let (all, done) = dataset.history();
+        let (from, to) = (done.min(steps), done.max(steps).min(all.len()));
+        all[from.min(to)..to].iter().map(|step| step.lines).sum::<usize>() <= LINES_AT_ONCE
+    }
+
+    /// Does something to many rows here and now; how many edits put faults right, if that was asked for.
+    pub fn carry_out(&mut self, bulk: Bulk) -> Result<Option<usize>, DatasetError> {
+        if !self.can_edit() {
+            return Ok(None);
+        }
+        match self.lend_for_edits() {
+            Some((dataset, survey, watch)) => self.take_done(bulk.carry_out(dataset, survey, &watch)),
+            None => Ok(None),
+        }
     }
 
     /// Gives up what was not saved.
@@ -534,22 +706,13 @@ impl State {
         result
     }
 
-    fn step(
-        &mut self,
-        step: impl FnOnce(&mut Dataset) -> Result<Vec<LineId>, DatasetError>,
-    ) -> Result<(), DatasetError> {
-        let Some(dataset) = self.dataset.as_mut().filter(|_| !self.is_opening) else {
-            return Ok(());
-        };
-        self.draft = None;
-        let touched = step(dataset)?;
-        self.after_edit(&touched);
-        let lines = self.lines();
-        if let Some(line) = touched.into_iter().find(|line| lines.position(*line).is_some()) {
-            self.select(Some(Selected::Line(line)));
+    /// Chooses the first of these lines that is there, and brings it into view.
+    fn show_first(&mut self, lines: &[LineId]) {
+        let all = self.lines();
+        if let Some(line) = lines.iter().find(|line| all.position(**line).is_some()) {
+            self.select(Some(Selected::Line(*line)));
             self.scroll_to_selected = true;
         }
-        Ok(())
     }
 
     fn on_line(&mut self, edit: impl FnOnce(LineId) -> Edit) -> Result<(), DatasetError> {
@@ -568,29 +731,29 @@ impl State {
         Ok(())
     }
 
-    /// Makes edits as one step.
-    pub fn apply_all(&mut self, name: StepName, edits: Vec<Edit>) -> Result<(), DatasetError> {
-        let Some(dataset) = self.dataset.as_mut().filter(|_| !self.is_opening) else {
-            return Ok(());
-        };
-        let touched = dataset.apply_all(name, edits)?;
-        self.after_edit(&touched);
-        Ok(())
+    fn after_edit(&mut self, touched: &[LineId]) {
+        self.follow_scores(touched);
+        let lines = self.lines();
+        self.touched.extend(touched);
+        let stands = self.survey.as_mut().is_some_and(|survey| survey.update(&lines, touched));
+        self.forget_lines(touched);
+        self.refresh(stands);
     }
 
-    fn after_edit(&mut self, touched: &[LineId]) {
+    /// Lines that are gone are neither marked nor chosen any more.
+    fn forget_lines(&mut self, touched: &[LineId]) {
         let lines = self.lines();
+        let is_gone = |line: LineId| lines.position(line).is_none();
         for line in touched {
-            if self.scores.of(*line).is_some() {
-                let row = lines.position(*line).and_then(|at| lines.read(at).into_row());
-                self.scores.follow(*line, row.as_deref());
+            if self.marked.contains(line) && is_gone(*line) {
+                self.marked.remove(line);
             }
         }
-        self.touched.extend(touched);
-        if let Some(survey) = &mut self.survey {
-            survey.update(&lines, touched);
+        if let Some(Selected::Line(line)) = self.selected
+            && is_gone(line)
+        {
+            self.selected = None;
         }
-        self.refresh();
     }
 
     /// Takes a survey that was made away from the window.
@@ -598,32 +761,35 @@ impl State {
         let touched = std::mem::take(&mut self.touched);
         survey.update(&self.lines(), &touched);
         self.survey = Some(survey);
-        self.refresh();
+        if let Some(lent) = &mut self.lent {
+            lent.has_new_survey = true;
+        }
+        self.refresh(false);
     }
 
     /// A survey is being made of the lines as they are now.
     pub fn begin_survey(&mut self) {
         self.touched.clear();
+        self.is_check_stopped = false;
     }
 
-    fn refresh(&mut self) {
-        let of_kind = |survey: &Survey, kind| {
-            let digests = survey.digests().iter().enumerate();
-            digests.filter(|(_, digest)| digest.kind == kind).map(|(at, _)| at).collect::<Vec<_>>()
-        };
-        (self.rows, self.bad) = match &self.survey {
-            Some(survey) => (survey.rows(), of_kind(survey, LineKind::Bad)),
-            None => (self.lines().len(), Vec::new()),
-        };
-        self.find_visible();
-        if let Some(Selected::Line(line)) = self.selected
-            && self.lines().position(line).is_none()
-        {
-            self.selected = None;
+    /// Finds anew what is shown of the lines; the table stays if they stand where they stood and nothing is filtered.
+    fn refresh(&mut self, stands: bool) {
+        if !stands {
+            (self.rows, self.bad) = match &self.survey {
+                Some(survey) => (survey.rows(), survey.places(LineKind::Bad)),
+                None => (self.lines().len(), Vec::new()),
+            };
         }
-        let lines = self.lines();
-        self.marked.retain(|id| lines.position(*id).is_some());
+        if !stands || !self.shows_all() {
+            self.find_visible();
+        }
         self.read_chosen();
+    }
+
+    /// Whether the table shows all rows in the order of the file.
+    fn shows_all(&self) -> bool {
+        self.filter.is_empty() && self.sort == Sort::default()
     }
 
     fn read_chosen(&mut self) {
@@ -677,9 +843,8 @@ impl State {
             self.visible = (0..lines.len()).collect();
             return;
         };
-        if self.filter.is_empty() && self.sort == Sort::default() {
-            let digests = survey.digests().iter().enumerate();
-            self.visible = digests.filter(|(_, digest)| digest.kind == LineKind::Row).map(|(at, _)| at).collect();
+        if self.shows_all() {
+            self.visible = survey.places(LineKind::Row);
             (self.bad_pattern, self.wants_search) = (None, false);
         } else if lines.size() <= AT_ONCE {
             if let Some(material) = self.material() {
@@ -691,6 +856,14 @@ impl State {
             self.visible.retain(|at| *at < lines.len());
         }
     }
+}
+
+/// Makes edits as one step of the job, and tells how far it has come.
+fn make(job: &mut Job<'_>, name: StepName, edits: Vec<Edit>) -> Result<(), DatasetError> {
+    job.watch.begin(edits.len());
+    let watch = job.watch;
+    job.touched = job.dataset.apply_watched(name, edits, |_| watch.go_on(1))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -706,6 +879,11 @@ mod tests {
         let survey = Survey::of(dataset.lines(), Expectations::default());
         state.open(dataset, Some(survey), Reviews::default());
         state
+    }
+
+    fn carry_out(state: &mut State, bulk: impl FnOnce(&mut State) -> Bulk) {
+        let bulk = bulk(state);
+        state.carry_out(bulk).unwrap();
     }
 
     /// The row that stands at a place among the rows, whatever is filtered.
@@ -736,10 +914,10 @@ mod tests {
         state.commit().unwrap();
         assert_eq!(row(&state, 0).query, "咬边是什么");
         assert!(line(&state, 0).is_edited && state.is_modified());
-        state.undo().unwrap();
+        carry_out(&mut state, |state| state.undo());
         assert_eq!(row(&state, 0).query, "咬边");
         assert!(!line(&state, 0).is_edited && !state.is_modified());
-        state.redo().unwrap();
+        carry_out(&mut state, |state| state.redo());
         assert_eq!(row(&state, 0).query, "咬边是什么");
     }
 
@@ -796,9 +974,9 @@ mod tests {
         state.add_row().unwrap();
         assert_eq!(state.selected, Some(Selected::Line(line(&state, 2).id)));
         assert!(line(&state, 2).is_edited);
-        state.remove_lines().unwrap();
+        carry_out(&mut state, |state| state.remove_lines());
         assert_eq!(state.rows(), 2);
-        state.undo().unwrap();
+        carry_out(&mut state, |state| state.undo());
         assert_eq!(state.rows(), 3);
     }
 
@@ -827,19 +1005,19 @@ mod tests {
     fn a_step_of_many_edits_is_undone_at_once_and_found_in_the_history() {
         let mut state = state();
         state.marked = [line(&state, 0).id, line(&state, 1).id].into();
-        state.remove_lines().unwrap();
+        carry_out(&mut state, |state| state.remove_lines());
         assert_eq!((state.rows(), state.lines().len()), (0, 1));
         assert_eq!(state.history().0[0].lines, 2);
-        state.undo().unwrap();
+        carry_out(&mut state, |state| state.undo());
         assert_eq!((state.rows(), state.history().1), (2, 0));
-        state.go_to(1).unwrap();
+        carry_out(&mut state, |state| state.go_to(1));
         assert_eq!(state.rows(), 0);
     }
 
     #[test]
     fn verdicts_and_notes_are_kept_beside_the_rows() {
         let mut state = state();
-        state.judge(Verdict::Unsure);
+        carry_out(&mut state, |state| state.judge(Verdict::Unsure));
         state.type_text(Field::Note, "见标准".into(), 0.0);
         state.commit().unwrap();
         let review = Review { verdict: Some(Verdict::Unsure), note: "见标准".into() };
@@ -848,7 +1026,7 @@ mod tests {
         state.type_text(Field::Query, "什么是咬边".into(), 0.0);
         state.commit().unwrap();
         assert_eq!(state.review("什么是咬边"), Some(&review));
-        state.judge(Verdict::Unsure);
+        carry_out(&mut state, |state| state.judge(Verdict::Unsure));
         assert_eq!(state.review("什么是咬边").unwrap().verdict, None);
     }
 
@@ -878,9 +1056,9 @@ mod tests {
         // The suspect is a positive now, with the score that it had.
         assert_eq!(state.scores(id).unwrap().get(Side::Positive, 1, Measure::Dense), Some(0.75));
         assert!(state.visible().is_empty());
-        state.undo().unwrap();
+        carry_out(&mut state, |state| state.undo());
         assert_eq!(state.visible(), [0]);
-        state.keep_scores().unwrap();
+        carry_out(&mut state, |state| state.keep_scores());
         assert_eq!(row(&state, 0).neg_scores.as_deref(), Some(&[0.25, 0.75][..]));
     }
 }

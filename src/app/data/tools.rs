@@ -1,6 +1,7 @@
 //! The lines above the rows: file, undo, filters.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use eframe::egui::{self, Align, Id, Layout, RichText};
 
@@ -8,8 +9,8 @@ use super::rows::{optional_columns, verdict_sign};
 use super::view::{Finding, Reviewed};
 use super::{Action, State, Tab, history_view};
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, section};
-use crate::dataset::{Script, Verdict};
+use crate::app::theme::{palette, progress_bar, section, size, small_button};
+use crate::dataset::{Script, Verdict, Watch};
 
 /// The field that the `/` key goes to.
 pub fn filter_field() -> Id {
@@ -27,7 +28,7 @@ pub fn show(
     if tabs.len() > 1 {
         ui.horizontal_wrapped(|ui| self::tabs(ui, tabs, actions));
     }
-    title(ui, state, texts);
+    title(ui, state, texts, actions);
     ui.horizontal(|ui| {
         let can_edit = state.can_edit();
         let mut button = |ui: &mut egui::Ui, key: &str, enabled: bool, help: &str, action: Action| {
@@ -188,7 +189,21 @@ fn script_key(script: Script) -> &'static str {
     }
 }
 
-fn title(ui: &mut egui::Ui, state: &State, texts: Texts) {
+/// How far work on the whole file has come, with a button that ends it.
+pub fn under_way(ui: &mut egui::Ui, texts: Texts, what: &str, watch: &Watch, stop: Action, actions: &mut Vec<Action>) {
+    ui.ctx().request_repaint_after(Duration::from_millis(200));
+    ui.label(RichText::new(texts.get(what)).small().color(palette(ui).weak));
+    if let Some(share) = watch.share() {
+        let bar = progress_bar(ui, share).desired_width(size::PROGRESS);
+        ui.add(bar).on_hover_text(format!("{:.0} %", share * 100.0));
+        let button = small_button(ui, texts.get("cancel"));
+        if button.accessible_name(format!("{}: {}", texts.get("cancel"), texts.get(what))).clicked() {
+            actions.push(stop);
+        }
+    }
+}
+
+fn title(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     let colours = palette(ui);
     ui.horizontal(|ui| {
         let name = state.file_name();
@@ -196,8 +211,10 @@ fn title(ui: &mut egui::Ui, state: &State, texts: Texts) {
         if let Some(path) = state.path() {
             name.on_hover_text(path.display().to_string());
         }
-        if state.is_saving {
+        if state.is_saving() {
             ui.label(RichText::new(texts.get("saving")).small().color(colours.weak));
+        } else if let Some(watch) = state.editing() {
+            under_way(ui, texts, "editing", watch, Action::StopEdits, actions);
         } else if state.is_modified() {
             ui.label(RichText::new(format!("● {}", texts.get("unsaved"))).small().color(colours.accent));
         }

@@ -115,10 +115,12 @@ impl Filter {
 /// If the filter's regular expression cannot be read.
 pub fn visible(material: &Material, filter: &Filter, sort: Sort) -> Result<Vec<usize>, BadPattern> {
     let pattern = filter.pattern()?;
-    let digests = material.survey.digests();
+    let survey = &material.survey;
     let reads = pattern.is_some() || filter.review.is_some();
     let shown = |at: &usize| {
-        let digest = &digests[*at];
+        let Some(digest) = survey.digest(*at) else {
+            return false;
+        };
         if digest.kind != LineKind::Row || !filter.fits(material, digest) {
             return false;
         }
@@ -130,7 +132,7 @@ pub fn visible(material: &Material, filter: &Filter, sort: Sort) -> Result<Vec<u
         };
         filter.fits_review(&material.reviews, &row.query) && pattern.as_ref().is_none_or(|pattern| holds(&row, pattern))
     };
-    let mut places: Vec<usize> = (0..digests.len()).into_par_iter().filter(shown).collect();
+    let mut places: Vec<usize> = (0..survey.len()).into_par_iter().filter(shown).collect();
     order(material, &mut places, sort);
     Ok(places)
 }
@@ -141,21 +143,23 @@ fn holds(row: &Row, pattern: &regex::Regex) -> bool {
 }
 
 fn order(material: &Material, places: &mut [usize], sort: Sort) {
-    let digests = material.survey.digests();
+    let digest = |at: &usize| material.survey.digest(*at);
     let query = |at: &usize| material.lines.read(*at).into_row().map(|row| row.query.clone()).unwrap_or_default();
     match sort.by {
         Column::Line => {}
         Column::Question => places.par_sort_by_cached_key(query),
-        Column::Positives => places.par_sort_by_key(|at| digests[*at].positives),
-        Column::Negatives => places.par_sort_by_key(|at| digests[*at].negatives),
-        Column::Type => places.par_sort_by_cached_key(|at| material.survey.type_of(&digests[*at]).to_owned()),
+        Column::Positives => places.par_sort_by_cached_key(|at| digest(at).map(|digest| digest.positives)),
+        Column::Negatives => places.par_sort_by_cached_key(|at| digest(at).map(|digest| digest.negatives)),
+        Column::Type => {
+            places.par_sort_by_cached_key(|at| digest(at).map(|digest| material.survey.type_of(digest).to_owned()));
+        }
         Column::Review => places.par_sort_by_cached_key(|at| {
             let verdict = material.reviews.get(&query(at)).and_then(|review| review.verdict);
             Verdict::ALL.iter().position(|known| Some(*known) == verdict).unwrap_or(Verdict::ALL.len())
         }),
         // Rows without a score come last in either direction.
         Column::Margin => {
-            let margin = |at: &usize| material.margins.get(&digests[*at].id).copied();
+            let margin = |at: &usize| material.margins.get(&digest(at)?.id).copied();
             let sign = if sort.descending { -1.0 } else { 1.0 };
             let key = |at: &usize| margin(at).map_or(f32::INFINITY, |margin| sign * margin);
             places.par_sort_by(|a, b| key(a).total_cmp(&key(b)));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::data_files::{self, LeftBehind, Opened, Saved};
 use super::{Pending, Window, data_import};
 use crate::app::background::Background;
+use crate::app::data::bulk::Bulk;
 use crate::app::data::view::{Column, Sort};
 use crate::app::data::{Action, Mining, SplitForm};
 use crate::app::error_texts;
@@ -80,13 +81,25 @@ impl Window {
                 Ok(())
             }
             Action::PutNewRow => self.data.add_row(),
-            Action::RemoveLines => self.data.remove_lines(),
+            Action::RemoveLines => self.carry_out(self.data.remove_lines(), self.data.is_little_in_hand()),
             Action::Reorder(side, from, to) => self.data.reorder(side, from, to),
             Action::Fix(problem) => self.data.fix(&problem),
-            Action::FixAll(kind) => self.data.fix_all(kind).map(|count| {
-                self.messages.say(Severity::Information, self.texts.with("fixed", &[("number", &count)]));
-            }),
-            Action::GoTo(steps) => self.data.go_to(steps),
+            Action::FixAll(kind) => self.carry_out(self.data.fix_all(kind), false),
+            Action::StopEdits => {
+                if let Some(edits) = self.data.editing() {
+                    edits.cancel();
+                }
+                Ok(())
+            }
+            Action::StopCheck => {
+                self.stop_check();
+                Ok(())
+            }
+            Action::CheckAgain => {
+                self.checked = None;
+                Ok(())
+            }
+            Action::GoTo(steps) => self.go_to_step(steps),
             Action::Sort(sort) => {
                 self.data.set_sort(sort);
                 Ok(())
@@ -116,10 +129,7 @@ impl Window {
                 self.data.marked.clear();
                 Ok(())
             }
-            Action::Judge(verdict) => {
-                self.data.judge(verdict);
-                Ok(())
-            }
+            Action::Judge(verdict) => self.carry_out(self.data.judge(verdict), self.data.is_little_in_hand()),
             Action::ShowKeys | Action::HideKeys => {
                 self.data.shows_keys = action == Action::ShowKeys;
                 Ok(())
@@ -153,7 +163,7 @@ impl Window {
                 self.ask_for_reranker();
                 Ok(())
             }
-            Action::KeepScores => self.data.keep_scores(),
+            Action::KeepScores => self.carry_out(self.data.keep_scores(), false),
             Action::ImportCorpus => {
                 let near = self.compare.corpus_path.clone();
                 self.ask_for_files(Purpose::ImportCorpus, near);
@@ -177,8 +187,8 @@ impl Window {
                 self.end_mining();
                 Ok(())
             }
-            Action::TakeProposal(line) => self.data.take_proposals(|one| one == line),
-            Action::TakeAllProposals => self.data.take_proposals(|_| true),
+            Action::TakeProposal(line) => self.carry_out(self.data.take_proposals(Some(line)), true),
+            Action::TakeAllProposals => self.carry_out(self.data.take_proposals(None), false),
             Action::FindText(text) => {
                 self.data.finder.text = text;
                 Ok(())
@@ -206,10 +216,59 @@ impl Window {
             Action::RemovePassage(side, index) => self.data.remove_passage(side, index),
             Action::MovePassage(side, index) => self.data.move_passage(side, index),
             Action::RepairLine => self.data.repair_line(),
-            Action::Undo => self.data.undo(),
-            Action::Redo => self.data.redo(),
+            Action::Undo => {
+                let is_short = self.data.is_short_way(self.data.steps_made().saturating_sub(1));
+                let undo = self.data.undo();
+                self.carry_out(undo, is_short)
+            }
+            Action::Redo => {
+                let is_short = self.data.is_short_way(self.data.steps_made() + 1);
+                let redo = self.data.redo();
+                self.carry_out(redo, is_short)
+            }
         };
         self.tell_error(result);
+    }
+
+    fn go_to_step(&mut self, steps: usize) -> Result<(), DatasetError> {
+        let is_short = self.data.is_short_way(steps);
+        let bulk = self.data.go_to(steps);
+        self.carry_out(bulk, is_short)
+    }
+
+    /// Does something to many rows: here and now if it is little or the file is small, or else on another thread.
+    fn carry_out(&mut self, bulk: Bulk, is_little: bool) -> Result<(), DatasetError> {
+        if !self.data.can_edit() {
+            return Ok(());
+        }
+        if is_little || self.data.is_small() {
+            let done = self.data.carry_out(bulk)?;
+            self.tell_fixed(done);
+        } else if let Some((dataset, survey, watch)) = self.data.lend_for_edits() {
+            self.editing = Some(Background::start(&self.context, move || bulk.carry_out(dataset, survey, &watch)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn drain_editing(&mut self) {
+        let Some(done) = self.editing.as_ref().and_then(Background::poll) else {
+            return;
+        };
+        self.editing = None;
+        match done.map(|done| self.data.take_done(done)) {
+            Ok(Ok(fixed)) => self.tell_fixed(fixed),
+            Ok(Err(DatasetError::Cancelled)) => {
+                self.messages.say(Severity::Information, self.texts.get("edits_cancelled"));
+            }
+            Ok(Err(error)) => self.messages.error(error_texts::dataset(self.texts, &error)),
+            Err(_) => self.messages.error(self.texts.get("broke_off")),
+        }
+    }
+
+    fn tell_fixed(&mut self, count: Option<usize>) {
+        if let Some(count) = count {
+            self.messages.say(Severity::Information, self.texts.with("fixed", &[("number", &count)]));
+        }
     }
 
     fn tell_error(&mut self, result: Result<(), DatasetError>) {
@@ -233,7 +292,7 @@ impl Window {
 
     /// Opens a file in place of the one that is open; what that has unsaved is given up.
     pub(super) fn open_data(&mut self, path: PathBuf, left_behind: LeftBehind) {
-        if self.opening.is_some() || self.data.is_saving {
+        if self.opening.is_some() || self.data.is_away() {
             return;
         }
         self.messages.forget_information();
@@ -291,8 +350,19 @@ impl Window {
     pub(super) fn save_data(&mut self, to: Option<PathBuf>, overwrite: bool, then: Option<Pending>) {
         let committed = self.data.commit();
         self.tell_error(committed);
+        if self.saving.is_some() {
+            return;
+        }
         // The file that is being opened takes the place of this one, which must be there then.
-        if self.saving.is_some() || self.opening.is_some() {
+        let hindrance = match () {
+            () if !self.data.is_open() => return,
+            () if self.opening.is_some() => Some("save_waits_opening"),
+            () if self.editing.is_some() => Some("save_waits_edits"),
+            () => None,
+        };
+        if let Some(hindrance) = hindrance {
+            let file = self.data.file_name().unwrap_or_default();
+            self.messages.say(Severity::Warning, self.texts.with(hindrance, &[("file", &file)]));
             return;
         }
         if let Some(dataset) = self.data.lend() {

@@ -21,7 +21,7 @@ pub enum Opened {
     Open {
         dataset: Box<Dataset>,
         /// None if looking at every line would keep the user waiting.
-        survey: Option<Survey>,
+        survey: Option<Box<Survey>>,
         reviews: Reviews,
         /// What should be known of it: lost steps, no journal.
         warning: Option<Box<DatasetError>>,
@@ -71,7 +71,7 @@ const SOON: usize = 16 << 20;
 
 fn opened(dataset: Dataset, warning: Option<DatasetError>) -> Opened {
     let lines = dataset.lines();
-    let survey = (lines.size() <= SOON).then(|| Survey::of(lines, Expectations::default()));
+    let survey = (lines.size() <= SOON).then(|| Box::new(Survey::of(lines, Expectations::default())));
     let reviews = dataset.path().map(|path| Reviews::read(&Reviews::path_for(path)));
     let (reviews, broken) = match reviews {
         Some(Err(error)) => (Reviews::default(), Some(error)),

@@ -244,7 +244,7 @@ impl Window {
         if let Some(mining) = &mut self.data.mining {
             for event in events {
                 match event {
-                    MiningEvent::Proposed(proposal) => mining.proposals.push(proposal),
+                    MiningEvent::Proposed(proposal) => Arc::make_mut(&mut mining.proposals).push(proposal),
                     MiningEvent::Summary(summary) => mining.summary = Some(summary),
                 }
             }

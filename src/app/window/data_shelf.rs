@@ -33,7 +33,7 @@ impl Window {
 
     /// Shows one of the files that wait.
     pub(super) fn switch_to(&mut self, place: usize) {
-        if place < self.shelf.len() && !self.data.is_saving && self.opening.is_none() {
+        if place < self.shelf.len() && !self.data.is_away() && self.opening.is_none() {
             let next = self.shelf.remove(place);
             self.shelve();
             self.data = next;
@@ -47,7 +47,7 @@ impl Window {
 
     /// Closes the file that is shown, after a question if it has unsaved edits.
     pub(super) fn close_file(&mut self) {
-        if self.data.is_saving || self.opening.is_some() {
+        if self.data.is_away() || self.opening.is_some() {
             return;
         }
         if self.data.is_modified() {
@@ -77,7 +77,7 @@ impl Window {
 
     /// Opens the next of several files that were given together.
     pub(super) fn open_waiting(&mut self) {
-        if self.opening.is_none() && self.question.is_none() && !self.data.is_saving && !self.waiting.is_empty() {
+        if self.opening.is_none() && self.question.is_none() && !self.data.is_away() && !self.waiting.is_empty() {
             let path: PathBuf = self.waiting.remove(0);
             self.apply_data(data::Action::OpenPath(path));
         }

@@ -11,7 +11,7 @@ use crate::app::data::view::{self, BadPattern};
 use crate::app::error_texts;
 use crate::app::widgets::Severity;
 use crate::dataset::{
-    CountTokens, Dataset, DatasetError, Expectations, Lengths, Lines, OtherFile, Reviews, Survey, export,
+    CountTokens, Dataset, DatasetError, Expectations, Lengths, Lines, OtherFile, Reviews, Survey, Watch, export,
 };
 use crate::model::ModelFolder;
 
@@ -21,7 +21,8 @@ pub struct Check {
     negatives: usize,
     query_max_len: usize,
     passage_max_len: usize,
-    model: PathBuf,
+    /// Whose tokens are counted; none if no lengths are checked.
+    model: Option<PathBuf>,
     /// The file that must share nothing with this one.
     apart: Option<PathBuf>,
 }
@@ -29,7 +30,7 @@ pub struct Check {
 /// Work under way for the data bench.
 #[derive(Default)]
 pub struct DataWork {
-    survey: Option<Background<Survey>>,
+    survey: Option<(Background<Option<Survey>>, Arc<Watch>)>,
     search: Option<Background<Result<Vec<usize>, BadPattern>>>,
     reviews: Option<Background<Result<(), DatasetError>>>,
     /// A file that is being written, and what to say once it is.
@@ -42,7 +43,10 @@ pub type Written = Vec<(PathBuf, usize)>;
 impl DataWork {
     /// Gives up what is under way for the file that was shown; what is being written is written.
     pub(super) fn leave(&mut self) {
-        (self.survey, self.search) = (None, None);
+        if let Some((_, watch)) = self.survey.take() {
+            watch.cancel();
+        }
+        self.search = None;
     }
 }
 
@@ -61,26 +65,43 @@ impl Window {
             negatives: config.train_group_size.saturating_sub(1),
             query_max_len: config.query_max_len,
             passage_max_len: config.passage_max_len,
-            model: config.model_name_or_path.clone(),
+            model: Some(config.model_name_or_path.clone()),
             apart: self.compare.questions_path.clone().filter(|path| Some(path.as_path()) != open),
         }
     }
 
     /// Checks the file again where it is checked against something else now.
     fn drain_survey(&mut self) {
-        if let Some(done) = self.data_work.survey.as_ref().and_then(Background::poll) {
+        if let Some(done) = self.data_work.survey.as_ref().and_then(|(survey, _)| survey.poll()) {
             self.data_work.survey = None;
+            self.data.checking = None;
             match done {
-                Ok(survey) => self.data.take_survey(survey),
+                Ok(Some(survey)) => self.data.take_survey(survey),
+                Ok(None) => self.data.is_check_stopped = true,
                 Err(_) => self.messages.error(self.texts.get("broke_off")),
             }
         }
-        let check = self.check();
+        let mut check = self.check();
         if self.data_work.survey.is_none() && self.data.can_edit() && self.checked.as_ref() != Some(&check) {
+            // Counting tokens takes long in a large file; whatever else there is to find is told before.
+            if self.data.survey().is_none() {
+                check.model = None;
+            }
             self.checked = Some(check.clone());
             self.data.begin_survey();
-            let lines = self.data.lines();
-            self.data_work.survey = Some(Background::start(&self.context, move || survey(&lines, check)));
+            let (lines, watch) = (self.data.lines(), Arc::new(Watch::default()));
+            self.data.checking = Some(watch.clone());
+            let shared = watch.clone();
+            let work = Background::start(&self.context, move || survey(&lines, check, &shared));
+            self.data_work.survey = Some((work, watch));
+        }
+    }
+
+    pub(super) fn stop_check(&mut self) {
+        if let Some((_, watch)) = &self.data_work.survey {
+            watch.cancel();
+            // What was to be counted is not begun again by itself.
+            self.checked = Some(self.check());
         }
     }
 
@@ -166,12 +187,13 @@ impl Window {
     }
 }
 
-fn survey(lines: &Lines, check: Check) -> Survey {
-    let count = counter(&check.model);
+/// None if it was cancelled.
+fn survey(lines: &Lines, check: Check, watch: &Watch) -> Option<Survey> {
+    let count = check.model.as_deref().and_then(counter);
     let lengths = count.map(|count| Lengths { query: check.query_max_len, passage: check.passage_max_len, count });
     let apart = check.apart.and_then(|path| other_file(&path));
     let expectations = Expectations { negatives: Some(check.negatives), lengths, apart: apart.into_iter().collect() };
-    Survey::of(lines, expectations)
+    Survey::watched(lines, expectations, watch)
 }
 
 /// Counts tokens as the chosen model does; none if there is no such model, which the training bench says.

@@ -17,6 +17,7 @@ impl Window {
         self.drain_dialog();
         self.drain_opening();
         self.drain_saving();
+        self.drain_editing();
         self.drain_data_work();
         self.drain_data_models();
         self.drain_import();

@@ -1,0 +1,169 @@
+//! The bytes of a file in memory, read and looked through by all cores at once.
+
+use memmap2::MmapMut;
+use rayon::prelude::*;
+use std::ops::Deref;
+use std::path::Path;
+use std::{fs, io};
+
+/// Bytes that one core takes at a time: few enough to stay in its cache from reading to looking through.
+const PART: usize = 1 << 20;
+/// From so many bytes on, reading with several cores is worth it.
+#[cfg(unix)]
+const LARGE: u64 = 16 << 20;
+
+/// Bytes that stay as they are.
+#[derive(Debug)]
+pub(super) enum Source {
+    Plain(Vec<u8>),
+    /// Memory of the system's own, in huge pages where it has them: a tenth of the page faults' time.
+    Pages(MmapMut),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Plain(Vec::new())
+    }
+}
+
+impl Deref for Source {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Plain(bytes) => bytes,
+            Self::Pages(bytes) => bytes,
+        }
+    }
+}
+
+/// What was seen of bytes on the way.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Seen {
+    pub is_utf8: bool,
+    pub has_zeros: bool,
+    /// Where the line breaks (`\n`) are.
+    pub breaks: Vec<usize>,
+}
+
+impl Source {
+    /// Reads a file and looks through it.
+    pub fn read(path: &Path) -> io::Result<(Self, Seen)> {
+        #[cfg(unix)]
+        if let Some(read) = read_large(path) {
+            return Ok(read);
+        }
+        let bytes = fs::read(path)?;
+        let seen = Seen::of(&bytes);
+        Ok((Self::Plain(bytes), seen))
+    }
+}
+
+/// Reads a large file, each part looked through by the core that read it. `None` if the file is no large one, or
+/// if anything is in the way, such as another program that writes it: then plain reading tells.
+#[cfg(unix)]
+fn read_large(path: &Path) -> Option<(Source, Seen)> {
+    use std::os::unix::fs::FileExt;
+    let file = fs::File::open(path).ok()?;
+    let found = file.metadata().ok().filter(|found| found.is_file() && found.len() >= LARGE)?;
+    let mut bytes = MmapMut::map_anon(usize::try_from(found.len()).ok()?).ok()?;
+    #[cfg(target_os = "linux")]
+    if let Err(error) = bytes.advise(memmap2::Advice::HugePage) {
+        log::debug!("no huge pages: {error}");
+    }
+    let parts = bytes.par_chunks_mut(PART).enumerate().map(|(number, part)| {
+        file.read_exact_at(part, (number * PART) as u64)?;
+        Ok(Part::of(part, number * PART))
+    });
+    let parts = parts.collect::<io::Result<Vec<_>>>().ok()?;
+    if file.metadata().ok()?.len() != found.len() {
+        return None;
+    }
+    let seen = Seen::join(parts, &bytes);
+    Some((Source::Pages(bytes), seen))
+}
+
+impl Seen {
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::in_parts(bytes, PART)
+    }
+
+    fn in_parts(bytes: &[u8], size: usize) -> Self {
+        let parts = bytes.par_chunks(size).enumerate().map(|(number, part)| Part::of(part, number * size));
+        Self::join(parts.collect(), bytes)
+    }
+
+    fn join(parts: Vec<Part>, bytes: &[u8]) -> Self {
+        // A character may lie across the border of two parts.
+        let ends = std::iter::once(0).chain(parts.iter().filter_map(|part| part.whole.as_ref().map(|whole| whole.end)));
+        let starts = parts.iter().filter_map(|part| part.whole.as_ref().map(|whole| whole.start));
+        let mut across = ends.zip(starts.chain([bytes.len()]));
+        let is_utf8 = parts.iter().all(|part| part.whole.is_some())
+            && across.all(|(end, start)| std::str::from_utf8(&bytes[end..start]).is_ok());
+        let mut breaks = Vec::with_capacity(parts.iter().map(|part| part.breaks.len()).sum());
+        let has_zeros = parts.iter().any(|part| part.has_zeros);
+        parts.into_iter().for_each(|part| breaks.extend(part.breaks));
+        Self { is_utf8, has_zeros, breaks }
+    }
+}
+
+/// What was seen of a part of the bytes.
+struct Part {
+    /// The whole characters in it, all but a few bytes at either end; `None` if it cannot be UTF-8.
+    whole: Option<std::ops::Range<usize>>,
+    has_zeros: bool,
+    breaks: Vec<usize>,
+}
+
+impl Part {
+    fn of(part: &[u8], start: usize) -> Self {
+        // No character has more bytes after its first one.
+        const AFTER_FIRST: usize = 3;
+        let is_continued = |byte: &&u8| matches!(**byte, 0x80..=0xbf);
+        let before = part.iter().take(AFTER_FIRST).take_while(is_continued).count();
+        let end = before + encoding_rs::Encoding::utf8_valid_up_to(&part[before..]);
+        Self {
+            whole: (part.len() - end <= AFTER_FIRST).then_some(start + before..start + end),
+            has_zeros: memchr::memchr(0, part).is_some(),
+            breaks: memchr::memchr_iter(b'\n', part).map(|at| start + at).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn parts_see_what_is_seen_at_once(
+            text in "[焊a\n\0é𠮷\r]{0,40}",
+            damage in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+            size in 4..20usize
+        ) {
+            let mut bytes = text.into_bytes();
+            if let (Some((at, byte)), false) = (damage, bytes.is_empty()) {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let expected = Seen {
+                is_utf8: std::str::from_utf8(&bytes).is_ok(),
+                has_zeros: bytes.contains(&0),
+                breaks: memchr::memchr_iter(b'\n', &bytes).collect(),
+            };
+            prop_assert_eq!(Seen::in_parts(&bytes, size), expected);
+        }
+    }
+
+    #[test]
+    fn a_large_file_is_read_as_it_is() {
+        let bytes: Vec<u8> = "什么是咬边？\n".bytes().cycle().take((17 << 20) + 5).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), &bytes).unwrap();
+        let (source, seen) = Source::read(file.path()).unwrap();
+        assert!(*source == *bytes && seen == Seen::of(&bytes));
+        assert!(matches!(source, Source::Pages(_)) == cfg!(unix));
+        assert!(Source::read(&file.path().join("none")).is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! How far work on many lines has come, and whether it is still wanted.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// Shared by who works and who waits.
+#[derive(Debug, Default)]
+pub struct Watch {
+    done: AtomicUsize,
+    total: AtomicUsize,
+    is_cancelled: AtomicBool,
+}
+
+impl Watch {
+    /// Says how much there is to do; what was done before counts no more.
+    pub fn begin(&self, total: usize) {
+        self.done.store(0, Relaxed);
+        self.total.store(total, Relaxed);
+    }
+
+    /// Says that so much more is done; false once the work is to end.
+    pub fn go_on(&self, more: usize) -> bool {
+        self.done.fetch_add(more, Relaxed);
+        !self.is_cancelled()
+    }
+
+    pub fn cancel(&self) {
+        self.is_cancelled.store(true, Relaxed);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Relaxed)
+    }
+
+    /// From 0 to 1; `None` until it is known how much there is to do.
+    pub fn share(&self) -> Option<f32> {
+        let total = self.total.load(Relaxed);
+        (total > 0).then(|| (self.done.load(Relaxed) as f32 / total as f32).min(1.0))
+    }
+}
