@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use weldbench::compute::{DeviceChoice, choose};
 use weldbench::dataset::Dataset;
 use weldbench::jobs::scoring::{self, Scorer, ScoringRequest};
-use weldbench::jobs::{Jobs, Status};
+use weldbench::jobs::{Instruction, Jobs, Status};
 use weldbench::model::ModelFolder;
 use weldbench::retrieval::{Method, most_suspicious};
 
@@ -35,14 +35,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect::<Result<_, serde_json::Error>>()?;
 
     let jobs = Jobs::new(|| ());
-    let request =
-        ScoringRequest { device: choose(DeviceChoice::Auto)?, model, scorer, rows: rows.clone(), cache: None };
+    let request = ScoringRequest {
+        device: choose(DeviceChoice::Auto)?,
+        model,
+        scorer,
+        instruction: Instruction::default(),
+        rows: rows.clone(),
+        cache: None,
+        only_if_loaded: false,
+    };
     let job = scoring::start(&jobs, request);
     if let Status::Failed(failure) = job.wait() {
         return Err(failure.to_string().into());
     }
     let scores = job.poll();
-    let order = most_suspicious(scores.iter().map(|row| (&row.positives[..], &row.negatives[..])));
+    let order =
+        most_suspicious(scores.iter().flat_map(|row| &row.scores).map(|row| (&row.positives[..], &row.negatives[..])));
     let places: Vec<usize> = (0..order.len())
         .filter(|&place| planted.contains(&rows[order[place].0].1.query))
         .map(|place| place + 1)

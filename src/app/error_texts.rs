@@ -386,7 +386,10 @@ mod tests {
         check(model(*CHINESE, &missing), missing.to_string(), &["gone", "文件夹"]);
         std::fs::write(folder.path().join("config.json"), "{").unwrap();
         let broken = load(folder.path());
-        check(model(*CHINESE, &broken), String::new(), &["config.json"]);
+        // The cause is what the reader of JSON says.
+        let ModelError::File { cause, .. } = &broken else { panic!("{broken}") };
+        let path = folder.path().join("config.json");
+        assert_eq!(model(*CHINESE, &broken), format!("{} 不能用：{cause}", path.display()));
         let other = Reranker::load(std::path::Path::new("tests/fixtures/flagembedding/model_safetensors"), &device);
         let other = other.err().unwrap();
         check(model(*CHINESE, &other), other.to_string(), &["重排模型"]);
