@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use weldbench::compute::{DeviceChoice, choose};
 use weldbench::dataset::Dataset;
 use weldbench::jobs::scoring::{self, Scorer, ScoringRequest};
-use weldbench::jobs::{Instruction, Jobs, Status};
+use weldbench::jobs::{Jobs, Status};
 use weldbench::model::ModelFolder;
 use weldbench::retrieval::{Method, most_suspicious};
 
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         device: choose(DeviceChoice::Auto)?,
         model,
         scorer,
-        instruction: Instruction::default(),
+        instruction: Default::default(),
         rows: rows.clone(),
         cache: None,
         only_if_loaded: false,
@@ -49,8 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(failure.to_string().into());
     }
     let scores = job.poll();
-    let order =
-        most_suspicious(scores.iter().flat_map(|row| &row.scores).map(|row| (&row.positives[..], &row.negatives[..])));
+    let order = most_suspicious(scores.iter().map(|row| (&row.scores[0].positives[..], &row.scores[0].negatives[..])));
     let places: Vec<usize> = (0..order.len())
         .filter(|&place| planted.contains(&rows[order[place].0].1.query))
         .map(|place| place + 1)

@@ -213,7 +213,6 @@ pub fn training(texts: Texts, error: &TrainingError) -> String {
         TrainingError::NoBatches { rows, batch_size } => {
             say("error_training_no_batches", &[("rows", rows), ("size", batch_size)])
         }
-        TrainingError::Precision(precision) => say("error_training_precision", &[("precision", precision)]),
         TrainingError::NothingToTrain => say("error_training_nothing", &[]),
         TrainingError::NotANumber => say("error_training_not_a_number", &[]),
         TrainingError::OutputExists(path) => say("error_training_output", &[("file", &path.display())]),
@@ -420,7 +419,6 @@ mod tests {
             (TrainingError::File { path: "a".into(), cause: "b".into() }, &["b"]),
             (TrainingError::Row { path: "a".into(), line: 31, cause: "b".into() }, &["31"]),
             (TrainingError::NoBatches { rows: 3, batch_size: 8 }, &["3", "8"]),
-            (TrainingError::Precision("bf16"), &["bf16"]),
             (TrainingError::NothingToTrain, &[]),
             (TrainingError::NotANumber, &["学习率"]),
             (TrainingError::OutputExists("out".into()), &["out"]),

@@ -37,8 +37,6 @@ const IDLE_HERE: &[(&str, &str)] = &[
     ("negatives_cross_device", "there is one device, whose negatives are shared within each batch anyway"),
     ("cache_dir", "models are read where they lie"),
     ("cache_path", "prepared data is not kept"),
-    ("gradient_checkpointing", "what each layer computed is kept; the numbers are the same, the memory is more"),
-    ("sub_batch_size", "a micro-batch is computed at once; lower per_device_train_batch_size to save memory"),
     ("save_steps", "the model is saved once, at the end"),
 ];
 

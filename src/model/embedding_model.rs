@@ -12,10 +12,11 @@ use burn::tensor::{Device, Tensor};
 use serde_json::json;
 
 use super::embeddings::{Embeddings, Matrix, SparseVector};
-use super::encoder::{Encoder, TokenTensors};
+use super::encoder::Encoder;
 use super::folder::ModelFolder;
 use super::heads::{COLBERT, Heads, SPARSE, normalized, pool};
 use super::layers::Loader;
+use super::texts::TokenTensors;
 use super::weights::{HostTensor, Weights};
 use super::{ModelError, torch};
 
@@ -131,7 +132,7 @@ impl EmbeddingModel {
             let texts: Vec<&[u32]> = places.iter().map(|&place| rows[place].as_slice()).collect();
             let batch = self.folder.tokenizer().pad(&texts, None);
             let tokens = TokenTensors::new(&batch, &self.encoder.embeddings, &self.device());
-            let hidden = self.encoder.forward(&tokens, None);
+            let hidden = tokens.padded(self.encoder.forward(&tokens, None));
             let pooled = pool(hidden.clone(), tokens.mask.clone(), self.folder.pooling());
             let pooled = if self.folder.normalize() { normalized(pooled) } else { pooled };
             for (row, &place) in read(pooled)?.chunks(size).zip(places) {

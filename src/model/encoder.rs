@@ -1,16 +1,17 @@
-//! BERT and XLM-RoBERTa encoders: token ids in, one vector a token out.
+//! BERT and XLM-RoBERTa encoders: token ids in, one vector a token out, and the gradients back.
+//!
+//! There is no graph: a forward pass keeps what the backward pass needs, as little as it is asked to, and the rest is
+//! computed again (Chen et al. 2016, "Training deep nets with sublinear memory cost").
 
 use burn::module::Module;
-use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData, activation, module};
+use burn::tensor::Tensor;
 
 use super::ModelError;
 use super::config::EncoderConfig;
+use super::gradients::Gradients;
 use super::layers::{Embedding, LayerNorm, Linear, Loader};
-use super::tokenizer::TokenBatch;
-
-/// Added to the attention scores of padding. Far below any score, and within reach of 16-bit floats.
-const MASKED: f64 = -3e4;
+use super::ops::{self, AttentionDropout, RowKeys};
+use super::texts::TokenTensors;
 
 /// A transformer encoder with post-layer normalisation (Devlin et al. 2019; Conneau et al. 2020).
 #[derive(Module, Debug)]
@@ -54,17 +55,23 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Inverted dropout: kept values are scaled by `1 / (1 - chance)`. `place` numbers the use within the pass.
-    fn apply<const D: usize>(&self, x: Tensor<D>, chance: f64, place: u64) -> Tensor<D> {
-        if chance == 0.0 {
-            return x;
-        }
-        let device = x.device();
-        device.seed(mix(self.key, place));
-        let kept = Tensor::<D>::random(x.dims(), Distribution::Bernoulli(1.0 - chance), (&device, x.dtype()));
-        x * kept.div_scalar(1.0 - chance)
+    fn of_layer(self, layer: usize) -> Self {
+        Self { key: mix(self.key, layer as u64), ..self }
+    }
+
+    fn rows(self, place: u64, tokens: &TokenTensors) -> RowKeys {
+        tokens.row_keys(mix(self.key, place))
     }
 }
+
+/// Places of a layer that drop values.
+const ATTENTION: u64 = 0;
+const ATTENDED: u64 = 1;
+const OUTPUT: u64 = 2;
+/// The first of the layer's linear maps, whose low-rank changes drop values of their own.
+const LORA: u64 = 3;
+/// The embeddings' place, beside the layers.
+const EMBEDDINGS: u64 = u64::MAX;
 
 /// One number from two, far apart for neighbours (the finaliser of SplitMix64, Steele et al. 2014).
 pub fn mix(key: u64, value: u64) -> u64 {
@@ -74,66 +81,42 @@ pub fn mix(key: u64, value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A batch on a device.
-#[derive(Clone, Debug)]
-pub struct TokenTensors {
-    /// `[batch, seq]`.
-    pub ids: Tensor<2, Int>,
-    /// `[batch, seq]`; 1 for the text's tokens, 0 for padding.
-    pub mask: Tensor<2>,
-    /// `[batch, 1, 1, seq]`, true for padding; none if nothing is padded.
-    pub padding: Option<Tensor<4, Bool>>,
-    /// `[batch, seq]`: rows of the position table.
-    positions: Tensor<2, Int>,
-    /// `[batch, seq]`: rows of the token type table; none if all are of type 0.
-    types: Option<Tensor<2, Int>>,
-    /// `[batch, seq, 1]`: 0 where the text itself holds the padding token, which has no gradient.
-    trained: Option<Tensor<3>>,
+/// How much a forward pass keeps for its backward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: there will be none.
+    Nothing,
+    /// The input of every layer; the layer is run again.
+    Inputs,
+    /// All that the gradients are made of, but for what is cheap to compute again.
+    All,
 }
 
-impl TokenTensors {
-    pub fn new(batch: &TokenBatch, embeddings: &Embeddings, device: &Device) -> Self {
-        let shape = [batch.rows, batch.length];
-        let padding_id = embeddings.padding_id as u32;
-        let ids: Vec<i64> = batch.ids.iter().map(|&id| i64::from(id)).collect();
-        let mask: Vec<f32> = batch.mask.iter().map(|&kept| f32::from(u8::from(kept))).collect();
-        let mut positions = Vec::with_capacity(ids.len());
-        for row in batch.ids.chunks(batch.length.max(1)) {
-            let mut count = 0;
-            positions.extend(row.iter().enumerate().map(|(place, &id)| {
-                if !embeddings.counts_from_padding {
-                    return place as i64;
-                }
-                // RoBERTa counts the tokens that are not padding, by id.
-                count += i64::from(id != padding_id);
-                if id == padding_id { i64::from(padding_id) } else { count + i64::from(padding_id) }
-            }));
-        }
-        let padding = batch.mask.contains(&false).then(|| {
-            let padded: Vec<bool> = batch.mask.iter().map(|kept| !kept).collect();
-            Tensor::from_data(TensorData::new(padded, [batch.rows, 1, 1, batch.length]), device)
-        });
-        let spelled_out = batch.ids.iter().zip(&batch.mask).any(|(&id, &kept)| kept && id == padding_id);
-        let trained = spelled_out.then(|| {
-            let trained: Vec<f32> = batch.ids.iter().map(|&id| f32::from(u8::from(id != padding_id))).collect();
-            Tensor::from_data(TensorData::new(trained, [batch.rows, batch.length, 1]), device)
-        });
-        Self {
-            ids: Tensor::from_data(TensorData::new(ids, shape), device),
-            mask: Tensor::from_data(TensorData::new(mask, shape), device),
-            padding,
-            positions: Tensor::from_data(TensorData::new(positions, shape), device),
-            types: None,
-            trained,
-        }
-    }
+/// What a forward pass kept.
+pub struct Trace {
+    dropout: Option<Dropout>,
+    /// The layer from which on something is trained, and what each from there on kept.
+    first: usize,
+    layers: Vec<LayerTrace>,
+}
 
-    /// The same batch with token types, `[batch, seq]` row by row.
-    pub fn with_types(self, types: &[u32]) -> Self {
-        let values: Vec<i64> = types.iter().map(|&kind| i64::from(kind)).collect();
-        let types = Tensor::from_data(TensorData::new(values, self.ids.dims()), &self.ids.device());
-        Self { types: Some(types), ..self }
-    }
+struct LayerTrace {
+    input: Tensor<2>,
+    inner: Option<LayerInner>,
+}
+
+/// What a layer computes on its way, all `[tokens, ...]`.
+struct LayerInner {
+    query: Tensor<2>,
+    key: Tensor<2>,
+    value: Tensor<2>,
+    context: Tensor<2>,
+    /// Before the first normalisation.
+    attended: Tensor<2>,
+    /// Before the activation.
+    intermediate: Tensor<2>,
+    /// Before the second normalisation.
+    output: Tensor<2>,
 }
 
 impl Encoder {
@@ -146,24 +129,54 @@ impl Encoder {
         })
     }
 
-    /// Hidden states `[batch, seq, hidden]` of the last layer.
-    pub fn forward(&self, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<3> {
-        let embedded = self.embeddings.forward(tokens, dropout);
-        self.forward_layers(0, embedded, tokens, dropout)
+    /// Hidden states `[tokens, hidden]` of the last layer.
+    pub fn forward(&self, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<2> {
+        self.below(self.layers.len(), tokens, dropout)
     }
 
-    /// The layers from `first` on.
-    pub fn forward_layers(
+    /// The input of the layer `first`, `[tokens, hidden]`.
+    pub fn below(&self, first: usize, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<2> {
+        let embedded = self.embeddings.forward(tokens, dropout);
+        self.layers[..first].iter().enumerate().fold(embedded, |hidden, (index, layer)| {
+            layer.forward(&hidden, tokens, dropout.map(|dropout| dropout.of_layer(index))).0
+        })
+    }
+
+    /// Hidden states of the last layer from the input of the layer `first`, and what [`backward`](Self::backward)
+    /// needs to reach the layers from there on; 0 reaches the embeddings, too.
+    pub fn forward_from(
         &self,
         first: usize,
-        hidden: Tensor<3>,
+        mut hidden: Tensor<2>,
         tokens: &TokenTensors,
         dropout: Option<Dropout>,
-    ) -> Tensor<3> {
-        self.layers[first..].iter().enumerate().fold(hidden, |hidden, (index, layer)| {
-            let dropout = dropout.map(|dropout| Dropout { key: mix(dropout.key, (first + index) as u64), ..dropout });
-            layer.forward(hidden, tokens.padding.clone(), dropout)
-        })
+        keep: Keep,
+    ) -> (Tensor<2>, Trace) {
+        let mut layers = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate().skip(first) {
+            let (output, inner) = layer.forward(&hidden, tokens, dropout.map(|dropout| dropout.of_layer(index)));
+            if keep != Keep::Nothing {
+                layers.push(LayerTrace { input: hidden, inner: (keep == Keep::All).then_some(inner) });
+            }
+            hidden = output;
+        }
+        (hidden, Trace { dropout, first, layers })
+    }
+
+    /// Adds the gradients of all parameters that `gradients` wants, from that of the hidden states.
+    pub fn backward(&self, trace: Trace, tokens: &TokenTensors, dhidden: Tensor<2>, gradients: &mut Gradients) {
+        let Trace { dropout, first, layers } = trace;
+        let mut above = dhidden;
+        for (offset, LayerTrace { input, inner }) in layers.into_iter().enumerate().rev() {
+            let index = first + offset;
+            let layer = &self.layers[index];
+            let dropout = dropout.map(|dropout| dropout.of_layer(index));
+            let inner = inner.unwrap_or_else(|| layer.forward(&input, tokens, dropout).1);
+            above = layer.backward(&input, inner, above, tokens, dropout, gradients);
+        }
+        if first == 0 {
+            self.embeddings.backward(tokens, dropout, above, gradients);
+        }
     }
 }
 
@@ -180,26 +193,59 @@ impl Embeddings {
         })
     }
 
-    /// Normalised sum of word, position and token type embeddings, `[batch, seq, hidden]`.
-    pub fn forward(&self, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<3> {
-        let mut embedded = self.word.forward(tokens.ids.clone()) + self.position.forward(tokens.positions.clone());
-        if let Some(trained) = &tokens.trained {
-            let still = embedded.clone().detach();
-            embedded = still.clone() + (embedded - still) * trained.clone();
+    /// Sum of word, position and token type embeddings, `[tokens, hidden]`.
+    fn sum(&self, tokens: &TokenTensors) -> Tensor<2> {
+        let words = self.word.forward(&tokens.ids());
+        let positions = self.position.forward(&tokens.positions());
+        let types = self.token_type.forward(&tokens.types());
+        ops::add(ops::add(words, &positions), &types)
+    }
+
+    /// Their normalised sum.
+    fn forward(&self, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<2> {
+        drop_hidden(self.norm.forward(&self.sum(tokens)), dropout, EMBEDDINGS, tokens)
+    }
+
+    fn backward(&self, tokens: &TokenTensors, dropout: Option<Dropout>, above: Tensor<2>, gradients: &mut Gradients) {
+        let parameters = [&self.word.weight, &self.position.weight, &self.token_type.weight].map(|table| table.id);
+        if !gradients.wants_any(&parameters) && !gradients.wants_any(&[self.norm.weight.id, self.norm.bias.id]) {
+            return;
         }
-        let types = match &tokens.types {
-            Some(types) => self.token_type.forward(types.clone()),
-            None => self.token_type.weight.val().narrow(0, 0, 1).unsqueeze::<3>(),
+        let above = drop_hidden(above, dropout, EMBEDDINGS, tokens);
+        let dsum = self.norm.backward(&self.sum(tokens), above, gradients);
+        self.token_type.backward(&tokens.types(), dsum.clone(), gradients);
+        // PyTorch's `padding_idx`: of the words always, of RoBERTa's positions as well.
+        let trained = match tokens.trained(self.padding_id) {
+            Some(trained) => dsum.clone() * trained,
+            None => dsum.clone(),
         };
-        let normed = self.norm.forward(embedded + types);
-        match dropout {
-            Some(dropout) => dropout.apply(normed, dropout.hidden, u64::MAX),
-            None => normed,
-        }
+        let positions = if self.counts_from_padding { trained.clone() } else { dsum };
+        self.position.backward(&tokens.positions(), positions, gradients);
+        self.word.backward(&tokens.ids(), trained, gradients);
+    }
+}
+
+/// Dropout of hidden states or of their gradients, which lose the same values.
+fn drop_hidden(x: Tensor<2>, dropout: Option<Dropout>, place: u64, tokens: &TokenTensors) -> Tensor<2> {
+    match dropout {
+        Some(dropout) if dropout.hidden > 0.0 => ops::dropout(x, &dropout.rows(place, tokens), dropout.hidden),
+        _ => x,
     }
 }
 
 impl Layer {
+    /// The layer's linear maps, each with its name in a weight file.
+    pub fn linears_mut(&mut self) -> [(&'static str, &mut Linear); 6] {
+        [
+            ("attention.self.query", &mut self.query),
+            ("attention.self.key", &mut self.key),
+            ("attention.self.value", &mut self.value),
+            ("attention.output.dense", &mut self.attention_output),
+            ("intermediate.dense", &mut self.intermediate),
+            ("output.dense", &mut self.output),
+        ]
+    }
+
     fn load(config: &EncoderConfig, index: usize, loader: &mut Loader) -> Result<Self, ModelError> {
         let (size, inner, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
         let name = |part: &str| format!("encoder.layer.{index}.{part}");
@@ -216,56 +262,74 @@ impl Layer {
         })
     }
 
-    /// `[batch, seq, hidden]` to the same; `padding` `[batch, 1, 1, seq]`.
-    pub fn forward(&self, x: Tensor<3>, padding: Option<Tensor<4, Bool>>, dropout: Option<Dropout>) -> Tensor<3> {
-        let drop_hidden = |x: Tensor<3>, place| match dropout {
-            Some(dropout) => dropout.apply(x, dropout.hidden, place),
-            None => x,
-        };
-        let context = self.attend(x.clone(), padding, dropout);
-        let attended = drop_hidden(self.attention_output.forward(context), 1);
-        let x = self.attention_norm.forward(attended + x);
-        let inner = gelu(self.intermediate.forward(x.clone()));
-        let output = drop_hidden(self.output.forward(inner), 2);
-        self.output_norm.forward(output + x)
+    /// `[tokens, hidden]` to the same, and what was computed on the way.
+    fn forward(&self, x: &Tensor<2>, tokens: &TokenTensors, dropout: Option<Dropout>) -> (Tensor<2>, LayerInner) {
+        let [query, key, value] = [(&self.query, 0), (&self.key, 1), (&self.value, 2)]
+            .map(|(linear, place)| linear.forward(x, lora_rows(linear, dropout, place, tokens).as_ref()));
+        let rows = attention_rows(dropout, tokens);
+        let drawn = rows.as_ref().map(|(chance, rows)| AttentionDropout { chance: *chance, rows });
+        let context = ops::attention([&query, &key, &value], self.heads, &tokens.grouping, drawn.as_ref());
+        let attended =
+            self.attention_output.forward(&context, lora_rows(&self.attention_output, dropout, 3, tokens).as_ref());
+        let attended = ops::add(drop_hidden(attended, dropout, ATTENDED, tokens), x);
+        let normed = self.attention_norm.forward(&attended);
+        let intermediate =
+            self.intermediate.forward(&normed, lora_rows(&self.intermediate, dropout, 4, tokens).as_ref());
+        let active = ops::gelu(&intermediate);
+        let output = self.output.forward(&active, lora_rows(&self.output, dropout, 5, tokens).as_ref());
+        let output = ops::add(drop_hidden(output, dropout, OUTPUT, tokens), &normed);
+        let y = self.output_norm.forward(&output);
+        (y, LayerInner { query, key, value, context, attended, intermediate, output })
     }
 
-    fn attend(&self, x: Tensor<3>, padding: Option<Tensor<4, Bool>>, dropout: Option<Dropout>) -> Tensor<3> {
-        let [batch, seq, hidden] = x.dims();
-        let size = hidden / self.heads;
-        // [batch, heads, seq, size]
-        let split = |x: Tensor<3>| x.reshape([batch, seq, self.heads, size]).swap_dims(1, 2);
-        let query = split(self.query.forward(x.clone()));
-        let key = split(self.key.forward(x.clone()));
-        let value = split(self.value.forward(x.clone()));
-        let context = if x.is_autodiff() {
-            let scores = query.mul_scalar(1.0 / (size as f64).sqrt()).matmul(key.transpose());
-            let scores = match padding {
-                Some(padding) => scores.mask_fill(padding.expand([batch, self.heads, seq, seq]), MASKED),
-                None => scores,
-            };
-            let chances = activation::softmax(scores, 3);
-            let chances = match dropout {
-                Some(dropout) => dropout.apply(chances, dropout.attention, 0),
-                None => chances,
-            };
-            chances.matmul(value)
-        } else {
-            let padding = padding.map(|padding| padding.expand([batch, self.heads, seq, seq]));
-            module::attention(query, key, value, padding, None, AttentionModuleOptions::default())
-        };
-        context.swap_dims(1, 2).reshape([batch, seq, hidden])
+    /// The gradient of the input `x`; those of the parameters go to `gradients`.
+    fn backward(
+        &self,
+        x: &Tensor<2>,
+        inner: LayerInner,
+        dy: Tensor<2>,
+        tokens: &TokenTensors,
+        dropout: Option<Dropout>,
+        gradients: &mut Gradients,
+    ) -> Tensor<2> {
+        let LayerInner { query, key, value, context, attended, intermediate, output } = inner;
+        let doutput = self.output_norm.backward(&output, dy, gradients);
+        drop(output);
+        let dinner = drop_hidden(doutput.clone(), dropout, OUTPUT, tokens);
+        let rows = lora_rows(&self.output, dropout, 5, tokens);
+        let dactive = self.output.backward(&ops::gelu(&intermediate), &dinner, rows.as_ref(), gradients, None);
+        let dintermediate = ops::gelu_backward(&intermediate, dactive);
+        drop(intermediate);
+        let normed = self.attention_norm.forward(&attended);
+        let rows = lora_rows(&self.intermediate, dropout, 4, tokens);
+        let dnormed = self.intermediate.backward(&normed, &dintermediate, rows.as_ref(), gradients, Some(doutput));
+        let dattended = self.attention_norm.backward(&attended, dnormed, gradients);
+        drop(attended);
+        let dinner = drop_hidden(dattended.clone(), dropout, ATTENDED, tokens);
+        let rows = lora_rows(&self.attention_output, dropout, 3, tokens);
+        let dcontext = self.attention_output.backward(&context, &dinner, rows.as_ref(), gradients, None);
+        let rows = attention_rows(dropout, tokens);
+        let drawn = rows.as_ref().map(|(chance, rows)| AttentionDropout { chance: *chance, rows });
+        let parts = [&query, &key, &value];
+        let dparts = ops::attention_backward(parts, &context, dcontext, self.heads, &tokens.grouping, drawn.as_ref());
+        [&self.query, &self.key, &self.value].into_iter().zip(&dparts).enumerate().fold(
+            dattended,
+            |sum, (place, (linear, dy))| {
+                let rows = lora_rows(linear, dropout, place as u64, tokens);
+                linear.backward(x, dy, rows.as_ref(), gradients, Some(sum))
+            },
+        )
     }
 }
 
-/// `x · Φ(x)` (Hendrycks and Gimpel 2016).
-///
-/// burn differentiates its own gelu, off the CPU, as if it were the tanh approximation, which is wrong in the
-/// fourth digit; so where a gradient is needed the function is spelled out.
-fn gelu(x: Tensor<3>) -> Tensor<3> {
-    if !x.is_autodiff() {
-        return activation::gelu(x);
-    }
-    let chance = x.clone().div_scalar(std::f64::consts::SQRT_2).erf().add_scalar(1.0).mul_scalar(0.5);
-    x * chance
+/// What attention's dropout draws with, and its chance.
+fn attention_rows(dropout: Option<Dropout>, tokens: &TokenTensors) -> Option<(f64, RowKeys)> {
+    let dropout = dropout.filter(|dropout| dropout.attention > 0.0)?;
+    Some((dropout.attention, dropout.rows(ATTENTION, tokens)))
+}
+
+/// What the dropout of a linear map's low-rank change draws with.
+fn lora_rows(linear: &Linear, dropout: Option<Dropout>, place: u64, tokens: &TokenTensors) -> Option<RowKeys> {
+    linear.lora.as_ref().filter(|lora| lora.dropout > 0.0)?;
+    Some(dropout?.rows(LORA + place, tokens))
 }

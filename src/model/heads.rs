@@ -50,7 +50,7 @@ impl Heads {
                 None => weights.any_shape("weight")?.shape.first().copied().unwrap_or(0),
             };
             let mut loader = Loader { weights: &weights, device, names: Vec::new() };
-            Ok(Some(Linear { weight: loader.param("weight", [width, hidden])?, bias: loader.param("bias", [width])? }))
+            Ok(Some(Linear::new(loader.param("weight", [width, hidden])?, loader.param("bias", [width])?)))
         };
         Ok(read(SPARSE, Some(1))?.zip(read(COLBERT, None)?).map(|(sparse, colbert)| Self { sparse, colbert }))
     }
@@ -60,25 +60,26 @@ impl Heads {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let bound = 1.0 / (hidden as f32).sqrt();
         let mut values = |count: usize| -> Vec<f32> { (0..count).map(|_| rng.random_range(-bound..bound)).collect() };
-        let mut linear = |width: usize| Linear {
-            weight: Param::from_tensor(Tensor::from_data(
-                TensorData::new(values(width * hidden), [width, hidden]),
-                device,
-            )),
-            bias: Param::from_tensor(Tensor::from_data(TensorData::new(values(width), [width]), device)),
+        let mut linear = |width: usize| {
+            let weight = TensorData::new(values(width * hidden), [width, hidden]);
+            let bias = TensorData::new(values(width), [width]);
+            Linear::new(
+                Param::from_tensor(Tensor::from_data(weight, device)),
+                Param::from_tensor(Tensor::from_data(bias, device)),
+            )
         };
         Self { sparse: linear(1), colbert: linear(colbert_dim) }
     }
 
     /// Lexical weight of every token, `[batch, seq]`, not below 0. Padding and specials still have one.
     pub fn token_weights(&self, hidden: Tensor<3>) -> Tensor<2> {
-        activation::relu(self.sparse.forward(hidden)).squeeze_dim(2)
+        activation::relu(self.sparse.graph(hidden)).squeeze_dim(2)
     }
 
     /// ColBERT vectors `[batch, seq - 1, colbert_dim]`: the first token has none, padding is zero.
     pub fn colbert_vectors(&self, hidden: Tensor<3>, mask: Tensor<2>, normalize: bool) -> Tensor<3> {
         let [batch, seq, _] = hidden.dims();
-        let vectors = self.colbert.forward(hidden.slice([0..batch, 1..seq]));
+        let vectors = self.colbert.graph(hidden.slice([0..batch, 1..seq]));
         let vectors = vectors * mask.slice([0..batch, 1..seq]).unsqueeze_dim(2);
         if normalize { normalized(vectors) } else { vectors }
     }

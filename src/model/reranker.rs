@@ -6,9 +6,10 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::encoder::{Encoder, TokenTensors};
+use super::encoder::Encoder;
 use super::folder::ModelFolder;
 use super::layers::{Linear, Loader};
+use super::texts::TokenTensors;
 use super::tokenizer::Pair;
 use super::weights::Weights;
 use super::{ModelError, read};
@@ -115,10 +116,10 @@ impl Reranker {
             }
             tokens = tokens.with_types(&types);
         }
-        let hidden = self.encoder.forward(&tokens, None);
+        let hidden = tokens.padded(self.encoder.forward(&tokens, None));
         let [rows, _, size] = hidden.dims();
         let first = hidden.slice([0..rows, 0..1]).reshape([rows, size]);
-        self.output.forward(self.dense.forward(first).tanh())
+        self.output.graph(self.dense.graph(first).tanh())
     }
 }
 

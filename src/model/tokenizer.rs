@@ -136,6 +136,23 @@ impl TokenBatch {
         self.mask.iter().filter(|kept| **kept).count()
     }
 
+    /// Tokens of one row's text.
+    pub fn length_of(&self, row: usize) -> usize {
+        self.mask[row * self.length..(row + 1) * self.length].iter().filter(|kept| **kept).count()
+    }
+
+    /// Some rows, in the given order, padded no further than they need.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let length = rows.iter().map(|&row| self.length_of(row)).max().unwrap_or(0);
+        let part = |row: usize| row * self.length..row * self.length + length;
+        Self {
+            rows: rows.len(),
+            length,
+            ids: rows.iter().flat_map(|&row| &self.ids[part(row)]).copied().collect(),
+            mask: rows.iter().flat_map(|&row| &self.mask[part(row)]).copied().collect(),
+        }
+    }
+
     /// Ids of one row, padding included.
     pub fn row(&self, row: usize) -> &[u32] {
         &self.ids[row * self.length..(row + 1) * self.length]

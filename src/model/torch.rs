@@ -2,7 +2,7 @@
 //!
 //! Opcodes: Python's `pickletools`, protocol 2; layout: PyTorch's `torch/serialization.py`.
 
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor, Seek, Write};
 
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -11,27 +11,48 @@ use super::weights::HostTensor;
 
 /// The bytes of a `.pt` file holding 32-bit float tensors by name. `archive` is the zip's inner folder.
 pub fn state_dict(archive: &str, tensors: &[(&str, &HostTensor)]) -> io::Result<Vec<u8>> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    let mut entry = |name: &str, bytes: &[u8]| -> io::Result<()> {
-        zip.start_file(format!("{archive}/{name}"), stored)?;
-        zip.write_all(bytes)
-    };
-    entry("data.pkl", &pickle(tensors))?;
-    entry("byteorder", b"little")?;
-    for (index, (_, tensor)) in tensors.iter().enumerate() {
-        let bytes: Vec<u8> = tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        entry(&format!("data/{index}"), &bytes)?;
-    }
-    entry("version", b"3\n")?;
-    Ok(zip.finish()?.into_inner())
+    let shapes: Vec<_> = tensors.iter().map(|(name, tensor)| ((*name).to_owned(), tensor.shape.clone())).collect();
+    let mut out = Cursor::new(Vec::new());
+    write(&mut out, archive, &shapes, |index, out| write_values(&tensors[index].1.values, out))?;
+    Ok(out.into_inner())
 }
 
-fn pickle(tensors: &[(&str, &HostTensor)]) -> Vec<u8> {
+pub fn write_values(values: &[f32], out: &mut dyn Write) -> io::Result<()> {
+    for chunk in values.chunks(1 << 16) {
+        let bytes: Vec<u8> = chunk.iter().flat_map(|value| value.to_le_bytes()).collect();
+        out.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+/// Writes a `.pt` file of tensors by name and shape; `values` writes those of the tensor at an index, little-endian.
+pub fn write<W: Write + Seek>(
+    out: W,
+    archive: &str,
+    tensors: &[(String, Vec<usize>)],
+    mut values: impl FnMut(usize, &mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut zip = ZipWriter::new(out);
+    let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    zip.start_file(format!("{archive}/data.pkl"), stored)?;
+    zip.write_all(&pickle(tensors))?;
+    zip.start_file(format!("{archive}/byteorder"), stored)?;
+    zip.write_all(b"little")?;
+    for index in 0..tensors.len() {
+        zip.start_file(format!("{archive}/data/{index}"), stored)?;
+        values(index, &mut zip)?;
+    }
+    zip.start_file(format!("{archive}/version"), stored)?;
+    zip.write_all(b"3\n")?;
+    zip.finish()?;
+    Ok(())
+}
+
+fn pickle(tensors: &[(String, Vec<usize>)]) -> Vec<u8> {
     let mut out = vec![0x80, 2];
     ordered_dict(&mut out);
     out.push(b'(');
-    for (index, (name, tensor)) in tensors.iter().enumerate() {
+    for (index, (name, shape)) in tensors.iter().enumerate() {
         text(&mut out, name);
         out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n(");
         // The storage, which torch finds by its key: ('storage', FloatStorage, key, 'cpu', count).
@@ -40,11 +61,11 @@ fn pickle(tensors: &[(&str, &HostTensor)]) -> Vec<u8> {
         out.extend(b"ctorch\nFloatStorage\n");
         text(&mut out, &index.to_string());
         text(&mut out, "cpu");
-        int(&mut out, tensor.values.len());
+        int(&mut out, shape.iter().product());
         out.extend(b"tQ");
         int(&mut out, 0);
-        let strides = (0..tensor.shape.len()).map(|axis| tensor.shape[axis + 1..].iter().product());
-        for numbers in [tensor.shape.clone(), strides.collect::<Vec<usize>>()] {
+        let strides = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product());
+        for numbers in [shape.clone(), strides.collect::<Vec<usize>>()] {
             out.push(b'(');
             numbers.iter().for_each(|&number| int(&mut out, number));
             out.push(b't');

@@ -42,7 +42,13 @@ pub struct TrainingConfig {
     pub self_distill_start_step: i64,
     pub fix_encoder: bool,
     pub fix_position_embedding: bool,
+    pub fix_word_embedding: bool,
     pub trainable_layers: Option<usize>,
+    pub use_lora: bool,
+    pub lora_rank: usize,
+    pub lora_alpha: f64,
+    pub lora_dropout: f64,
+    pub target_modules: Vec<LoraTarget>,
 
     pub loss_type: LossType,
     pub temperature: f64,
@@ -94,6 +100,21 @@ pub enum KdLossType {
     M3KdLoss,
 }
 
+/// Linear maps of a layer that low-rank changes are trained for, by their names in Hugging Face's models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraTarget {
+    Query,
+    Key,
+    Value,
+    /// The three others: after attention, and both of the feed-forward network.
+    Dense,
+}
+
+impl LoraTarget {
+    pub const ALL: [Self; 4] = [Self::Query, Self::Key, Self::Value, Self::Dense];
+}
+
 /// How the learning rate rises and falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,7 +158,13 @@ impl Default for TrainingConfig {
             self_distill_start_step: -1,
             fix_encoder: false,
             fix_position_embedding: false,
+            fix_word_embedding: false,
             trainable_layers: None,
+            use_lora: false,
+            lora_rank: 64,
+            lora_alpha: 16.0,
+            lora_dropout: 0.1,
+            target_modules: LoraTarget::ALL.to_vec(),
             loss_type: LossType::Contrastive,
             temperature: 0.02,
             kd_loss_type: KdLossType::KlDiv,

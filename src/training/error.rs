@@ -19,8 +19,6 @@ pub enum TrainingError {
         "{rows} row(s) make no batch of {batch_size}; add rows, lower per_device_train_batch_size, or lower small_threshold and drop_threshold"
     )]
     NoBatches { rows: usize, batch_size: usize },
-    #[error("this device cannot compute in {0}; switch {0} off, or choose another device")]
-    Precision(&'static str),
     #[error("no parameter is trained; raise trainable_layers or switch fix_encoder off")]
     NothingToTrain,
     #[error("the gradient is no longer a number; lower learning_rate, or raise temperature")]

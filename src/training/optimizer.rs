@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::optim::GradientsParams;
+use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
 use super::config::TrainingConfig;
+use crate::model::gradients::Gradients;
+use crate::model::ops;
 
 /// AdamW's memory of every parameter that has had a gradient.
 pub struct AdamW {
@@ -41,7 +42,7 @@ impl AdamW {
     pub fn step<M: Module>(
         &mut self,
         module: M,
-        gradients: GradientsParams,
+        gradients: Gradients,
         learning_rate: f64,
         factor: f64,
         decays: impl Fn(ParamId) -> bool,
@@ -53,7 +54,7 @@ impl AdamW {
 
 struct Update<'a, F> {
     optimizer: &'a mut AdamW,
-    gradients: GradientsParams,
+    gradients: Gradients,
     learning_rate: f64,
     factor: f64,
     decays: F,
@@ -61,43 +62,27 @@ struct Update<'a, F> {
 
 impl<F: Fn(ParamId) -> bool> ModuleMapper for Update<'_, F> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(gradient) = self.gradients.remove::<D>(param.id) else {
+        let Some(gradient) = self.gradients.remove(param.id) else {
             return param;
         };
         let AdamW { beta1, beta2, epsilon, weight_decay, steps, ref mut moments } = *self.optimizer;
         let (id, value, mapper) = param.consume();
         let shape = value.dims();
-        let size: usize = shape.iter().product();
-        let gradient = gradient.reshape([size]).mul_scalar(self.factor);
-        let (first, second) = match moments.remove(&id) {
-            Some(Moments { first, second }) => (first.mul_scalar(beta1), second.mul_scalar(beta2)),
-            None => (gradient.zeros_like(), gradient.zeros_like()),
+        let Moments { first, second } = moments
+            .remove(&id)
+            .unwrap_or_else(|| Moments { first: gradient.zeros_like(), second: gradient.zeros_like() });
+        let update = ops::AdamW {
+            factor: self.factor,
+            beta1,
+            beta2,
+            epsilon,
+            decay: if (self.decays)(id) { 1.0 - self.learning_rate * weight_decay } else { 1.0 },
+            rate: self.learning_rate / (1.0 - beta1.powi(steps)),
+            correction: (1.0 - beta2.powi(steps)).sqrt(),
         };
-        let first = first + gradient.clone().mul_scalar(1.0 - beta1);
-        let second = second + gradient.square().mul_scalar(1.0 - beta2);
-        let decay = if (self.decays)(id) { 1.0 - self.learning_rate * weight_decay } else { 1.0 };
-        let denominator = second.clone().sqrt().div_scalar((1.0 - beta2.powi(steps)).sqrt()).add_scalar(epsilon);
-        let change = (first.clone() / denominator).mul_scalar(self.learning_rate / (1.0 - beta1.powi(steps)));
-        let kept: Tensor<1> = value.inner().reshape([size]).mul_scalar(decay);
+        let size = shape.iter().product::<usize>();
+        let (value, first, second) = update.apply(value.reshape([size]), gradient, first, second);
         moments.insert(id, Moments { first, second });
-        Param::from_mapped_value(id, Tensor::from_inner((kept - change).reshape(shape)).require_grad(), mapper)
+        Param::from_mapped_value(id, value.reshape(shape), mapper)
     }
-}
-
-/// The global L2 norm of all gradients, `[1]`, on their device; `None` if there are none.
-pub fn gradient_norm<M: Module>(module: &M, gradients: &GradientsParams) -> Option<Tensor<1>> {
-    struct Squares<'a> {
-        gradients: &'a GradientsParams,
-        sums: Vec<Tensor<1>>,
-    }
-    impl ModuleVisitor for Squares<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = self.gradients.get::<D>(param.id) {
-                self.sums.push(gradient.square().sum());
-            }
-        }
-    }
-    let mut squares = Squares { gradients, sums: Vec::new() };
-    module.visit(&mut squares);
-    (!squares.sums.is_empty()).then(|| Tensor::cat(squares.sums, 0).sum().sqrt())
 }

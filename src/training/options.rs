@@ -41,6 +41,11 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("colbert_dim", Model, "Width of new ColBERT vectors; the model's hidden size if empty."),
     option("fix_encoder", Model, "Train the sparse and ColBERT heads only."),
     option("fix_position_embedding", Model, "Leave the position embeddings as they are."),
+    option("use_lora", Model, "Train low-rank changes of the encoder's matrices (LoRA) instead of the matrices."),
+    option("lora_rank", Model, "Rank of LoRA's changes: the higher, the more they can express."),
+    option("lora_alpha", Model, "LoRA's changes are multiplied by this over the rank."),
+    option("lora_dropout", Model, "Chance that a value is dropped before LoRA's change, 0 to 1."),
+    option("target_modules", Model, "Matrices that LoRA changes, any of: query key value dense."),
     option("train_data", Data, "JSONL files or folders with rows of query, pos and neg."),
     option("train_group_size", Data, "Passages per question: one positive and this many less one negatives."),
     option("query_max_len", Data, "Longest question, in tokens; the rest is cut off."),
@@ -110,6 +115,11 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("save_steps", Output, "Save a checkpoint every this many steps; at the end only if empty."),
     option("cache_dir", Output, "Where downloaded models are kept."),
     option("cache_path", Output, "Where FlagEmbedding keeps prepared data."),
+    option(
+        "fix_word_embedding",
+        Weldbench,
+        "Leave the word embeddings as they are: almost half of BGE-M3's parameters.",
+    ),
     option("trainable_layers", Weldbench, "Train only this many top layers and the heads; all if empty."),
 ];
 
@@ -142,7 +152,10 @@ impl TrainingConfig {
         Some(match self.as_object().get(name)? {
             Value::Null => String::new(),
             Value::String(text) => text.clone(),
-            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
+            Value::Array(items) => {
+                let between = if name == "train_data" { "\n" } else { " " };
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(between)
+            }
             other => other.to_string(),
         })
     }
@@ -210,6 +223,19 @@ impl TrainingConfig {
             "fix_encoder",
             "without unified_finetuning there are no heads left to train",
         );
+        check(!self.use_lora || self.lora_rank >= 1, "lora_rank", "must be at least 1");
+        check(self.lora_alpha > 0.0 && self.lora_alpha.is_finite(), "lora_alpha", "must be above 0");
+        check((0.0..1.0).contains(&self.lora_dropout), "lora_dropout", "must be at least 0 and below 1");
+        check(
+            !self.use_lora || !self.target_modules.is_empty(),
+            "target_modules",
+            "name at least one of query, key, value, dense",
+        );
+        check(
+            !(self.use_lora && self.fix_encoder),
+            "use_lora",
+            "fix_encoder leaves the encoder as it is; choose one of the two",
+        );
         check(self.sub_batch_size != Some(0), "sub_batch_size", "must be at least 1, or empty");
         check(self.logging_steps >= 1, "logging_steps", "must be at least 1");
         check(self.save_steps != Some(0), "save_steps", "must be at least 1, or empty");
@@ -259,6 +285,10 @@ fn readings(name: &str, text: &str) -> Vec<Value> {
     if name == "train_data" {
         let paths = text.split([',', '\n']).map(str::trim).filter(|path| !path.is_empty());
         values.push(paths.map(Value::from).collect());
+    }
+    if name == "target_modules" {
+        let names = text.split([',', ' ', '\n']).filter(|name| !name.is_empty());
+        values.push(names.map(Value::from).collect());
     }
     values.push(trimmed.into());
     values

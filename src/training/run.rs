@@ -52,6 +52,9 @@ pub fn train(
         }
     }
     let mut trainer = Trainer::new(config, model)?;
+    for text in trainer.remarks() {
+        tell(TrainingEvent::Warning { text });
+    }
     let (parameters, trainable_parameters) = trainer.parameters();
     tell(TrainingEvent::Started(RunPlan {
         device: device.label(),

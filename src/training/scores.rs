@@ -11,21 +11,78 @@ pub fn dense(queries: Tensor<2>, passages: Tensor<2>) -> Tensor<2> {
     queries.matmul(passages.transpose())
 }
 
-/// Late interaction (Khattab and Zaharia 2020; BGE-M3): for each query token its best passage token,
-/// averaged over the query's tokens.
+/// Values of a block of token pairs: 16 MiB in 32 bits.
+const PAIRS: usize = 1 << 22;
+
+/// ColBERT scores, and what their gradient needs.
+pub struct Colbert {
+    /// `[queries, passages]`.
+    pub scores: Tensor<2>,
+    /// `[queries · tokens, passages]`: each query token's best token of each passage.
+    best: Tensor<2, Int>,
+}
+
+/// Late interaction (Khattab and Zaharia 2020; BGE-M3): for each query token its best passage token, averaged over the
+/// query's tokens. Some passages at a time: the similarities of all tokens are never kept. Without a graph;
+/// [`colbert_backward`] has the gradients.
 ///
 /// `queries` `[queries, tokens, size]` and `passages` `[passages, tokens, size]` are zero at padding, which
 /// takes part in the maximum with a similarity of 0, as in FlagEmbedding. `counts` `[queries, 1]`: the
 /// query's own tokens.
-pub fn colbert(queries: Tensor<3>, passages: Tensor<3>, counts: Tensor<2>) -> Tensor<2> {
+pub fn colbert(queries: &Tensor<3>, passages: &Tensor<3>, counts: &Tensor<2>) -> Colbert {
     let [rows, query_tokens, size] = queries.dims();
     let [columns, passage_tokens, _] = passages.dims();
-    let pairs = queries
-        .reshape([rows * query_tokens, size])
-        .matmul(passages.reshape([columns * passage_tokens, size]).transpose());
-    let best = pairs.reshape([rows * query_tokens, columns, passage_tokens]).max_dim(2);
-    let sums: Tensor<2> = best.reshape([rows, query_tokens, columns]).sum_dim(1).squeeze_dim(1);
-    sums / counts
+    let queries = queries.clone().reshape([rows * query_tokens, size]);
+    let (values, places): (Vec<Tensor<2>>, Vec<Tensor<2, Int>>) = blocks(rows * query_tokens, columns, passage_tokens)
+        .map(|(first, count)| {
+            let block = passages.clone().narrow(0, first, count).reshape([count * passage_tokens, size]);
+            let pairs = queries.clone().matmul(block.transpose());
+            let (best, place) = pairs.reshape([rows * query_tokens, count, passage_tokens]).max_dim_with_indices(2);
+            (best.squeeze_dim(2), place.squeeze_dim(2))
+        })
+        .unzip();
+    let sums: Tensor<2> = Tensor::cat(values, 1).reshape([rows, query_tokens, columns]).sum_dim(1).squeeze_dim(1);
+    Colbert { scores: sums / counts.clone(), best: Tensor::cat(places, 1) }
+}
+
+/// Gradients of `queries` and `passages` from that of [`colbert`]'s scores: each pair of a query token and its best
+/// passage token has the score's share.
+pub fn colbert_backward(
+    queries: &Tensor<3>,
+    passages: &Tensor<3>,
+    counts: &Tensor<2>,
+    scores: &Colbert,
+    dscores: Tensor<2>,
+) -> (Tensor<3>, Tensor<3>) {
+    let [rows, query_tokens, size] = queries.dims();
+    let [columns, passage_tokens, _] = passages.dims();
+    let tokens = rows * query_tokens;
+    let flat = queries.clone().reshape([tokens, size]);
+    let shares = (dscores / counts.clone()).reshape([rows, 1, columns]).repeat_dim(1, query_tokens);
+    let shares = shares.reshape([tokens, columns, 1]);
+    let mut dqueries: Option<Tensor<2>> = None;
+    let mut dpassages = Vec::new();
+    for (first, count) in blocks(tokens, columns, passage_tokens) {
+        let places = scores.best.clone().narrow(1, first, count).unsqueeze_dim(2);
+        let pairs = Tensor::<3>::zeros([tokens, count, passage_tokens], &flat.device())
+            .scatter(2, places, shares.clone().narrow(1, first, count), IndexingUpdateOp::Add)
+            .reshape([tokens, count * passage_tokens]);
+        let block = passages.clone().narrow(0, first, count).reshape([count * passage_tokens, size]);
+        let part = pairs.clone().matmul(block);
+        dqueries = Some(match dqueries {
+            Some(sum) => sum + part,
+            None => part,
+        });
+        dpassages.push(pairs.transpose().matmul(flat.clone()).reshape([count, passage_tokens, size]));
+    }
+    let dqueries = dqueries.unwrap_or_else(|| flat.zeros_like());
+    (dqueries.reshape([rows, query_tokens, size]), Tensor::cat(dpassages, 0))
+}
+
+/// First passage and number of passages of each block.
+fn blocks(query_tokens: usize, passages: usize, passage_tokens: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = (PAIRS / (query_tokens * passage_tokens).max(1)).clamp(1, passages.max(1));
+    (0..passages).step_by(count).map(move |first| (first, count.min(passages - first)))
 }
 
 /// Lexical scores, `[queries, passages]`: products of the largest weights of common tokens.

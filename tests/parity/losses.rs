@@ -53,7 +53,7 @@ fn score_matrices_are_the_reference_s() {
     ] {
         let case = &cases[name];
         let mode = case["mode"].as_str().unwrap();
-        let trainer = trainer(&case["settings"], mode, device);
+        let mut trainer = trainer(&case["settings"], mode, device);
         let batch = batch(&micro_batches, case["batch"].as_str().unwrap(), None, !mode.ends_with("nib"));
         let ours = trainer.scores(&batch).unwrap();
         let temperature = case["settings"]["temperature"].as_f64().unwrap_or(0.02);
@@ -176,6 +176,45 @@ fn every_parameter_s_gradient_is_the_reference_s() {
     let (trainer, window, _, _) = window(&cases["unified_sd_kd_m3_t002__b4"], &device());
     let ours = window.gradients(&trainer).unwrap();
     compare_gradients(&ours, 1e-3 * looser());
+}
+
+/// The same gradients, with less memory: layers run again, and pieces of the micro-batch.
+#[test]
+fn options_that_save_memory_leave_the_gradient_the_reference_s() {
+    let mut case = json("losses.json")["unified_sd_kd_m3_t002__b4"].clone();
+    for (checkpointing, pieces) in [(true, None), (true, Some(5)), (false, Some(5))] {
+        case["settings"]["gradient_checkpointing"] = checkpointing.into();
+        if let Some(pieces) = pieces {
+            case["settings"]["sub_batch_size"] = pieces.into();
+        }
+        let (trainer, window, ours, grad_norm) = window(&case, &device());
+        assert!(relative(ours.total, case["total_loss"].as_f64().unwrap()) < 1e-4 * looser());
+        assert!(relative(grad_norm, case["grad_norm"].as_f64().unwrap()) < 1e-4 * looser());
+        compare_gradients(&window.gradients(&trainer).unwrap(), 1e-3 * looser());
+    }
+}
+
+/// What is trained has the gradient that it has when all is trained.
+#[test]
+fn frozen_layers_leave_the_others_gradients_the_reference_s() {
+    let mut case = json("losses.json")["unified_sd_kd_m3_t002__b4"].clone();
+    case["settings"]["trainable_layers"] = 1.into();
+    let (trainer, window, _, _) = window(&case, &device());
+    let ours = window.gradients(&trainer).unwrap();
+    let reference = tensors("grads_unified_sd_kd_m3_t002__b4.safetensors");
+    let mut compared = 0;
+    for (name, theirs) in &reference {
+        let plain = name.trim_start_matches("model.");
+        let trained = plain.starts_with("encoder.layer.1.") || plain.contains("_linear.");
+        assert_eq!(ours.contains_key(plain), trained, "{name}");
+        let size = norm(theirs.values.iter().copied());
+        if trained && size > 1e-6 && !name.ends_with("attention.self.key.bias") {
+            let off = norm(ours[plain].iter().zip(&theirs.values).map(|(a, b)| f64::from(*a) - b));
+            assert!(off / size < 1e-3 * looser(), "{name}: {off} of {size}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 15, "{compared}");
 }
 
 fn compare_gradients(ours: &BTreeMap<String, Vec<f32>>, tolerance: f64) {

@@ -53,7 +53,7 @@ fn batch(trainer: &Trainer) -> TokenizedBatch {
         teacher: None,
         layout: Layout { queries: 2, group: 3, in_batch: true },
     }
-    .tokenize(trainer.base.folder.tokenizer(), &trainer.config, 128)
+    .tokenize(trainer.folder.tokenizer(), &trainer.config, 128)
     .unwrap()
 }
 
@@ -76,7 +76,6 @@ struct Move<'a> {
 impl ModuleMapper for Move<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, value, mapper) = param.consume();
-        let value = value.inner();
         let moved = match self.trainer.names.get(&id).and_then(|name| self.direction.get(name)) {
             Some(part) => {
                 let data = TensorData::new(part.clone(), value.dims());
@@ -84,21 +83,24 @@ impl ModuleMapper for Move<'_> {
             }
             None => value,
         };
-        Param::from_mapped_value(id, Tensor::from_inner(moved).set_require_grad(true), mapper)
+        Param::from_mapped_value(id, moved, mapper)
     }
 }
 
 /// The slope of the loss along its gradient, by a step to either side, over the gradient's norm: 1 where the
 /// gradient is right.
 fn slope(config: &TrainingConfig, model: &Path) -> f64 {
-    let mut trainer = trainer(config, model);
+    slope_of(trainer(config, model))
+}
+
+fn slope_of(mut trainer: Trainer) -> f64 {
     let (_, gradient) = first(&mut trainer);
     let norm = gradient.values().flatten().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-    let start = trainer.model.clone();
+    let start = trainer.model().clone();
     let step = 2e-3;
     let [above, below] = [1.0, -1.0].map(|sign| {
         let by = sign * step / norm;
-        trainer.model = start.clone().map(&mut Move { trainer: &trainer, direction: &gradient, by });
+        trainer.model = Some(start.clone().map(&mut Move { trainer: &trainer, direction: &gradient, by }));
         first(&mut trainer).0
     });
     (above - below) / (2.0 * step) / norm
@@ -179,6 +181,9 @@ fn changed(config: &TrainingConfig) -> BTreeSet<String> {
 fn fixed_parameters_stay_as_they_are() {
     let config = TrainingConfig { unified_finetuning: true, ..Default::default() };
     let all = changed(&config);
+    let words = "embeddings.word_embeddings.weight";
+    let without_words = changed(&TrainingConfig { fix_word_embedding: true, ..config.clone() });
+    assert!(all.contains(words) && !without_words.contains(words) && without_words.len() == all.len() - 1);
     let position = "embeddings.position_embeddings.weight";
     assert!(all.contains(position) && all.contains("embeddings.word_embeddings.weight"), "{all:?}");
 
@@ -193,4 +198,115 @@ fn fixed_parameters_stay_as_they_are() {
     let top = changed(&TrainingConfig { trainable_layers: Some(1), ..config });
     assert!(top.is_superset(&heads) && top.iter().any(|name| name.starts_with("encoder.layer.1.")), "{top:?}");
     assert!(!top.iter().any(|name| name.starts_with("embeddings.") || name.starts_with("encoder.layer.0.")), "{top:?}");
+}
+
+/// Difference of two gradients over the norm of the first.
+fn apart(left: &BTreeMap<String, Vec<f32>>, right: &BTreeMap<String, Vec<f32>>) -> f64 {
+    assert_eq!(left.keys().collect::<Vec<_>>(), right.keys().collect::<Vec<_>>());
+    let square = |value: f64| value * value;
+    let size: f64 = left.values().flatten().map(|value| square(f64::from(*value))).sum();
+    let pairs = left.values().flatten().zip(right.values().flatten());
+    let off: f64 = pairs.map(|(left, right)| square(f64::from(left - right))).sum();
+    (off / size).sqrt()
+}
+
+#[test]
+fn recomputation_and_pieces_give_the_same_gradients_dropout_included() {
+    let folder = with_dropout(0.1);
+    for base in [
+        TrainingConfig { unified_finetuning: true, use_self_distill: true, ..Default::default() },
+        TrainingConfig { trainable_layers: Some(1), ..Default::default() },
+        TrainingConfig { use_lora: true, lora_rank: 4, unified_finetuning: true, ..Default::default() },
+    ] {
+        let (loss, plain) = first(&mut trainer(&base, folder.path()));
+        for (gradient_checkpointing, sub_batch_size) in
+            [(true, None), (false, Some(1)), (false, Some(4)), (true, Some(2)), (true, Some(100))]
+        {
+            let config = TrainingConfig { gradient_checkpointing, sub_batch_size, ..base.clone() };
+            let (same, gradient) = first(&mut trainer(&config, folder.path()));
+            let off = apart(&plain, &gradient);
+            assert!((loss - same).abs() < 1e-6 * loss && off < 1e-5, "{config:?}: loss {loss} {same}, gradient {off}");
+        }
+    }
+}
+
+fn lora() -> TrainingConfig {
+    let unified_finetuning = true;
+    TrainingConfig { use_lora: true, lora_rank: 4, unified_finetuning, temperature: 0.5, ..Default::default() }
+}
+
+/// A run's trainer after some steps: at the start `B` is zero, and `A` has no gradient.
+fn on_its_way(config: &TrainingConfig, model: &Path) -> Trainer {
+    let mut trainer = trainer(config, model);
+    for _ in 0..3 {
+        trainer.micro_batch(&batch(&trainer), 1.0);
+        trainer.step(1e-2).unwrap();
+    }
+    trainer
+}
+
+#[test]
+fn the_loss_falls_along_the_gradient_of_low_rank_changes() {
+    let folder = with_dropout(0.1);
+    let slope = slope_of(on_its_way(&lora(), folder.path()));
+    assert!((slope - 1.0).abs() < 5e-3, "{slope}");
+}
+
+#[test]
+fn merged_low_rank_changes_compute_what_they_did_beside_the_matrices() {
+    let config = TrainingConfig { lora_dropout: 0.0, ..lora() };
+    let mut trainer = on_its_way(&config, &toy());
+    let batch = batch(&trainer);
+    let before = self::trainer(&config, &toy()).scores(&batch).unwrap();
+    let beside = trainer.scores(&batch).unwrap();
+    let changed: Vec<String> = trainer.weights().unwrap().into_keys().filter(|name| name.contains("lora_")).collect();
+    assert_eq!(changed.len(), 2 * 6 * 2, "two of each of six matrices of two layers");
+    let merged = self::trainer(&TrainingConfig { use_lora: false, ..config }, &toy());
+    let mut merged = Trainer { model: Some(super::TrainedModel::from(trainer.into_model())), ..merged };
+    let merged = merged.scores(&batch).unwrap();
+    let parts = [
+        (before.dense, beside.dense, merged.dense),
+        (before.sparse.unwrap(), beside.sparse.unwrap(), merged.sparse.unwrap()),
+        (before.colbert.unwrap(), beside.colbert.unwrap(), merged.colbert.unwrap()),
+    ];
+    for (before, beside, merged) in parts {
+        let far = |left: &[f32], right: &[f32]| {
+            left.iter().zip(right).map(|(left, right)| (left - right).abs()).fold(0.0, f32::max)
+        };
+        assert!(far(&beside, &merged) < 1e-5, "{beside:?} {merged:?}");
+        assert!(far(&before, &merged) > 1e-3, "training changed nothing");
+    }
+}
+
+#[test]
+fn a_text_goes_through_the_frozen_layers_once() {
+    let folder = with_dropout(0.1);
+    let config = TrainingConfig { trainable_layers: Some(1), ..Default::default() };
+    let run = |room: Option<usize>| {
+        let mut trainer = trainer(&config, folder.path());
+        if let Some(room) = room {
+            trainer.below.room = room;
+        }
+        let batch = batch(&trainer);
+        // Another batch of texts of which some were seen, of other lengths together.
+        let mut other = batch.clone();
+        other.passages = other.passages.select(&[3, 1, 4, 2, 5, 0]);
+        let mut losses = Vec::new();
+        for batch in [&batch, &other, &batch] {
+            trainer.micro_batch(batch, 1.0);
+            losses.push(trainer.step(1e-2).unwrap().micro_batches[0].total);
+        }
+        (losses, trainer.below.known.len())
+    };
+    let (cached, known) = run(None);
+    assert_eq!(known, 8);
+    let (computed, known) = run(Some(0));
+    assert_eq!(known, 0);
+    for (cached, computed) in cached.iter().zip(&computed) {
+        assert!((cached - computed).abs() < 1e-5, "{cached} {computed}");
+    }
+    // Room for the questions only.
+    let trainer = trainer(&config, folder.path());
+    let room = batch(&trainer).queries.tokens() * trainer.folder.hidden_size();
+    assert_eq!(run(Some(room)).1, 2);
 }
