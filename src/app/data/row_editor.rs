@@ -24,11 +24,13 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, chosen: &Chosen, row
     });
     egui::ScrollArea::vertical().id_salt(chosen.id).auto_shrink(false).show(ui, |ui| {
         for problem in &chosen.problems {
-            let severity = match problem.fault.kind().severity() {
-                dataset::Severity::Note => Severity::Information,
-                dataset::Severity::Warning | dataset::Severity::Error => Severity::Warning,
-            };
-            notice(ui, severity, &fault_texts::problem(texts, problem));
+            let told = fault_texts::problem(texts, problem);
+            if problem.fault.kind().severity() == dataset::Severity::Note {
+                let note = RichText::new(fault_texts::fault(texts, &problem.fault)).small().color(palette(ui).weak);
+                ui.label(note).on_hover_text(told);
+            } else {
+                notice(ui, Severity::Warning, &told);
+            }
             fix_button(ui, state, texts, problem, actions);
         }
         head(ui, texts, "query", chosen.before.as_ref().map(|before| before.query.as_str()), &row.query);

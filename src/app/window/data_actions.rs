@@ -321,7 +321,7 @@ impl Window {
                     self.shelve();
                 }
                 self.remember_data(dataset.path().map(PathBuf::from).unwrap_or(path));
-                self.data.open(*dataset, survey, reviews);
+                self.data.open(*dataset, survey.map(|survey| *survey), reviews);
                 self.checked = None;
                 if let Some(warning) = warning {
                     self.messages.say(Severity::Warning, error_texts::dataset(self.texts, &warning));
