@@ -12,6 +12,7 @@ pub(crate) mod heads;
 pub(crate) mod layers;
 pub(crate) mod ops;
 mod pair_scores;
+pub mod profile;
 pub mod random;
 mod reranker;
 pub(crate) mod texts;

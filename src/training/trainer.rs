@@ -30,6 +30,7 @@ use super::scores;
 use crate::model::encoder::{Encoder, Keep, Trace};
 use crate::model::gradients::Gradients;
 use crate::model::heads::Heads;
+use crate::model::profile::timed;
 use crate::model::{EmbeddingModel, HostTensor, ModelFolder};
 
 /// The parameters of a run.
@@ -180,7 +181,7 @@ impl Trainer {
     /// Forward and backward of one micro-batch, added to the window; its loss counts `weight` in the gradient.
     pub fn micro_batch(&mut self, batch: &TokenizedBatch, weight: f64) {
         let model = self.precision.computing(self.model());
-        let pieces = self.pieces(&model, batch);
+        let pieces = timed("laying out tokens", || self.pieces(&model, batch));
         // With one piece a side, the vectors' pass is the gradient's pass, too.
         let keep = match (pieces.len() > 2, self.config.gradient_checkpointing) {
             (false, false) => Keep::All,
@@ -190,11 +191,13 @@ impl Trainer {
         let mut passes: Vec<Pass> = pieces.into_iter().map(|piece| self.encode(&model, piece, keep)).collect();
         let sides = self.sides(batch, &passes);
         let leaves = sides.each_ref().map(Leaves::of);
-        let (losses, colbert) = self.compute(batch, &sides, &leaves);
+        let (losses, colbert) = timed("scores and losses", || self.compute(batch, &sides, &leaves));
         self.losses.push(losses.packed().inner());
-        let mut graph = losses.total.mul_scalar(weight * self.loss_scale.scale).backward();
-        let above = colbert.gradients(leaves, &sides, &mut graph);
-        drop((sides, graph));
+        let above = timed("scores and losses, backward", || {
+            let mut graph = losses.total.mul_scalar(weight * self.loss_scale.scale).backward();
+            colbert.gradients(leaves, &sides, &mut graph)
+        });
+        drop(sides);
         let mut gradients = std::mem::take(&mut self.gradients);
         for mut pass in passes.drain(..) {
             if keep == Keep::Nothing {
@@ -203,7 +206,9 @@ impl Trainer {
             }
             let Pass { piece, hidden, trace, .. } = pass;
             let dvectors = above[piece.side as usize].of(&piece);
-            let dhidden = self.heads_backward(&model, &piece, hidden, dvectors, &mut gradients);
+            let dhidden = timed("vectors of the texts, backward", || {
+                self.heads_backward(&model, &piece, hidden, dvectors, &mut gradients)
+            });
             if self.first_trained < model.encoder.layers.len() {
                 let dhidden = self.precision.narrow(piece.tokens.unpadded(dhidden));
                 model.encoder.backward(trace, &piece.tokens, dhidden, &mut gradients);
@@ -223,7 +228,9 @@ impl Trainer {
         let input = self.below(model, &piece);
         let (hidden, trace) = model.encoder.forward_from(self.first_trained, input, &piece.tokens, piece.dropout, keep);
         let hidden = piece.tokens.padded(hidden).cast(FloatDType::F32);
-        let vectors = self.head_vectors(model.heads.as_ref(), hidden.clone(), piece.tokens.mask.clone());
+        let vectors = timed("vectors of the texts", || {
+            self.head_vectors(model.heads.as_ref(), hidden.clone(), piece.tokens.mask.clone())
+        });
         Pass { piece, hidden, trace, vectors }
     }
 

@@ -17,6 +17,8 @@ use burn::tensor::{Bool, IndexingUpdateOp, Tensor, activation, module};
 pub use device::RowKeys;
 pub use vector::hash;
 
+use super::profile::timed;
+
 /// Spreads neighbouring numbers over all 32 bits (2^32 over the golden ratio).
 pub const SPREAD: u32 = 0x9E37_79B9;
 
@@ -56,117 +58,131 @@ impl AttentionDropout<'_> {
 
 /// `x Wᵀ + b`: `x` `[tokens, in]`, `weight` `[out, in]`, `bias` `[out]`.
 pub fn linear(x: &Tensor<2>, weight: &Tensor<2>, bias: &Tensor<1>) -> Tensor<2> {
-    if let (Some(values), Some(weights), Some(biases)) =
-        (cpu::Values::of(x), cpu::Values::of(weight), cpu::Values::of(bias))
-    {
-        let y = cpu::linear(values.slice(), weights.slice(), biases.slice());
-        return cpu::tensor(y, [x.dims()[0], bias.dims()[0]]);
-    }
-    module::linear(x.clone(), weight.clone().transpose(), Some(bias.clone()))
+    timed("linear maps", || {
+        if let (Some(values), Some(weights), Some(biases)) =
+            (cpu::Values::of(x), cpu::Values::of(weight), cpu::Values::of(bias))
+        {
+            let y = cpu::linear(values.slice(), weights.slice(), biases.slice());
+            return cpu::tensor(y, [x.dims()[0], bias.dims()[0]]);
+        }
+        module::linear(x.clone(), weight.clone().transpose(), Some(bias.clone()))
+    })
 }
 
 /// `left · right`, added to `sum` if there is one.
 pub fn multiply(left: &Tensor<2>, right: &Tensor<2>, sum: Option<Tensor<2>>) -> Tensor<2> {
-    if let (Some(lefts), Some(rights)) = (cpu::Values::of(left), cpu::Values::of(right)) {
-        let shape = [left.dims()[0], right.dims()[1]];
-        let (lefts, rights) = (cpu::View::new(lefts.slice(), left.dims()[1]), cpu::View::new(rights.slice(), shape[1]));
-        if let Some(mut sum) = sum.map(cpu::into_values) {
-            cpu::multiply(sum.storage_mut(), lefts, rights, true, true);
-            return cpu::from_values(sum);
+    timed("gradients of their inputs", || {
+        if let (Some(lefts), Some(rights)) = (cpu::Values::of(left), cpu::Values::of(right)) {
+            let shape = [left.dims()[0], right.dims()[1]];
+            let (lefts, rights) =
+                (cpu::View::new(lefts.slice(), left.dims()[1]), cpu::View::new(rights.slice(), shape[1]));
+            if let Some(mut sum) = sum.map(cpu::into_values) {
+                cpu::multiply(sum.storage_mut(), lefts, rights, true, true);
+                return cpu::from_values(sum);
+            }
+            let mut product = vec![0.0; shape[0] * shape[1]];
+            cpu::multiply(&mut product, lefts, rights, false, true);
+            return cpu::tensor(product, shape);
         }
-        let mut product = vec![0.0; shape[0] * shape[1]];
-        cpu::multiply(&mut product, lefts, rights, false, true);
-        return cpu::tensor(product, shape);
-    }
-    let product = left.clone().matmul(right.clone());
-    match sum {
-        Some(sum) => sum + product,
-        None => product,
-    }
+        let product = left.clone().matmul(right.clone());
+        match sum {
+            Some(sum) => sum + product,
+            None => product,
+        }
+    })
 }
 
 /// `leftᵀ · right`, flat and in 32 bits, added to `sum` if there is one: the gradient of a weight `[out, in]` from
 /// those of the outputs `[tokens, out]` and the inputs `[tokens, in]`.
 pub fn outer(left: &Tensor<2>, right: &Tensor<2>, sum: Option<Tensor<1>>) -> Tensor<1> {
-    let ([_, rows], [_, cols]) = (left.dims(), right.dims());
-    if let (Some(lefts), Some(rights)) = (cpu::Values::of(left), cpu::Values::of(right)) {
-        let (lefts, rights) = (cpu::View::new(lefts.slice(), rows).transposed(), cpu::View::new(rights.slice(), cols));
-        if let Some(mut sum) = sum.map(cpu::into_values) {
-            cpu::multiply(sum.storage_mut(), lefts, rights, true, true);
-            return cpu::from_values(sum);
+    timed("gradients of their weights", || {
+        let ([_, rows], [_, cols]) = (left.dims(), right.dims());
+        if let (Some(lefts), Some(rights)) = (cpu::Values::of(left), cpu::Values::of(right)) {
+            let (lefts, rights) =
+                (cpu::View::new(lefts.slice(), rows).transposed(), cpu::View::new(rights.slice(), cols));
+            if let Some(mut sum) = sum.map(cpu::into_values) {
+                cpu::multiply(sum.storage_mut(), lefts, rights, true, true);
+                return cpu::from_values(sum);
+            }
+            let mut product = vec![0.0; rows * cols];
+            cpu::multiply(&mut product, lefts, rights, false, true);
+            return cpu::tensor(product, [rows * cols]);
         }
-        let mut product = vec![0.0; rows * cols];
-        cpu::multiply(&mut product, lefts, rights, false, true);
-        return cpu::tensor(product, [rows * cols]);
-    }
-    let product = device::wide(left.clone().transpose().matmul(right.clone())).reshape([rows * cols]);
-    match sum {
-        Some(sum) => sum + product,
-        None => product,
-    }
+        let product = device::wide(left.clone().transpose().matmul(right.clone())).reshape([rows * cols]);
+        match sum {
+            Some(sum) => sum + product,
+            None => product,
+        }
+    })
 }
 
 /// Rows of a table `[entries, hidden]`, one a token.
 pub fn rows(table: &Tensor<2>, rows: &[u32]) -> Tensor<2> {
-    let [_, cols] = table.dims();
-    match cpu::Values::of(table) {
-        Some(values) => cpu::tensor(cpu::rows(values.slice(), cols, rows), [rows.len(), cols]),
-        None => table.clone().select(0, device::indices(rows, &table.device())),
-    }
+    timed("rows of the embeddings", || {
+        let [_, cols] = table.dims();
+        match cpu::Values::of(table) {
+            Some(values) => cpu::tensor(cpu::rows(values.slice(), cols, rows), [rows.len(), cols]),
+            None => table.clone().select(0, device::indices(rows, &table.device())),
+        }
+    })
 }
 
 /// Adds rows `[tokens, hidden]` to those of a table that they belong to; a row may be named more than once.
 pub fn add_rows(table: Tensor<2>, rows: &[u32], added: Tensor<2>) -> Tensor<2> {
-    let added = device::wide(added);
-    if let Some(values) = cpu::Values::of(&added) {
-        let [_, cols] = table.dims();
-        let mut table = cpu::into_values(table);
-        cpu::add_rows(table.storage_mut(), cols, rows, values.slice());
-        return cpu::from_values(table);
-    }
-    let indices = device::indices(rows, &table.device());
-    table.select_assign(0, indices, added, IndexingUpdateOp::Add)
+    timed("gradients of the embeddings", || {
+        let added = device::wide(added);
+        if let Some(values) = cpu::Values::of(&added) {
+            let [_, cols] = table.dims();
+            let mut table = cpu::into_values(table);
+            cpu::add_rows(table.storage_mut(), cols, rows, values.slice());
+            return cpu::from_values(table);
+        }
+        let indices = device::indices(rows, &table.device());
+        table.select_assign(0, indices, added, IndexingUpdateOp::Add)
+    })
 }
 
 /// The sum of all squares, `[1]`.
 pub fn sum_of_squares(x: &Tensor<1>) -> Tensor<1> {
-    match cpu::Values::of(x) {
+    timed("norm of the gradient", || match cpu::Values::of(x) {
         Some(values) => cpu::tensor(vec![cpu::sum_of_squares(values.slice())], [1]),
         None => x.clone().square().sum(),
-    }
+    })
 }
 
 /// Sums of columns, in 32 bits.
 pub fn column_sums(x: &Tensor<2>) -> Tensor<1> {
-    let [_, cols] = x.dims();
-    match cpu::Values::of(x) {
-        Some(values) => cpu::tensor(cpu::column_sums(values.slice(), cols), [cols]),
-        None => device::wide(x.clone()).sum_dim(0).reshape([cols]),
-    }
+    timed("gradients of biases", || {
+        let [_, cols] = x.dims();
+        match cpu::Values::of(x) {
+            Some(values) => cpu::tensor(cpu::column_sums(values.slice(), cols), [cols]),
+            None => device::wide(x.clone()).sum_dim(0).reshape([cols]),
+        }
+    })
 }
 
 pub fn add(left: Tensor<2>, right: &Tensor<2>) -> Tensor<2> {
-    match cpu::Values::of(right) {
+    timed("sums", || match cpu::Values::of(right) {
         Some(rights) if cpu::is_here(&left) => {
             let mut lefts = cpu::into_values(left);
             cpu::change(lefts.storage_mut(), rights.slice(), |left, right| left + right);
             cpu::from_values(lefts)
         }
         _ => left + right.clone(),
-    }
+    })
 }
 
 /// `x · Φ(x)` (Hendrycks and Gimpel 2016).
 pub fn gelu(x: &Tensor<2>) -> Tensor<2> {
-    match cpu::Values::of(x) {
+    timed("GELU", || match cpu::Values::of(x) {
         Some(values) => cpu::tensor(cpu::gelu(values.slice()), x.dims()),
         None => activation::gelu(x.clone()),
-    }
+    })
 }
 
 /// `dy · gelu'(x)`.
 pub fn gelu_backward(x: &Tensor<2>, dy: Tensor<2>) -> Tensor<2> {
-    match (cpu::Values::of(x), cpu::Values::of(&dy)) {
+    timed("GELU, backward", || match (cpu::Values::of(x), cpu::Values::of(&dy)) {
         (Some(values), Some(above)) => {
             drop(above);
             let mut above = cpu::into_values(dy);
@@ -174,17 +190,17 @@ pub fn gelu_backward(x: &Tensor<2>, dy: Tensor<2>) -> Tensor<2> {
             cpu::from_values(above)
         }
         _ => device::gelu_backward(x.clone(), dy),
-    }
+    })
 }
 
 /// Layer normalisation of every row.
 pub fn layer_norm(x: &Tensor<2>, weight: &Tensor<1>, bias: &Tensor<1>, eps: f64) -> Tensor<2> {
-    match (cpu::Values::of(x), cpu::Values::of(weight), cpu::Values::of(bias)) {
+    timed("layer normalisation", || match (cpu::Values::of(x), cpu::Values::of(weight), cpu::Values::of(bias)) {
         (Some(values), Some(weight), Some(bias)) => {
             cpu::tensor(cpu::layer_norm(values.slice(), weight.slice(), bias.slice(), eps as f32), x.dims())
         }
         _ => device::layer_norm(x.clone(), weight.clone(), bias.clone(), eps),
-    }
+    })
 }
 
 /// Gradients of a [`layer_norm`].
@@ -196,30 +212,34 @@ pub struct LayerNormGradients {
 
 /// Gradients of [`layer_norm`] of `x`.
 pub fn layer_norm_backward(x: &Tensor<2>, weight: &Tensor<1>, eps: f64, dy: Tensor<2>) -> LayerNormGradients {
-    if let (Some(values), Some(weights), Some(above)) =
-        (cpu::Values::of(x), cpu::Values::of(weight), cpu::Values::of(&dy))
-    {
-        let (input, weight, bias) =
-            cpu::layer_norm_backward(values.slice(), weights.slice(), eps as f32, above.slice());
-        let cols = weight.len();
-        return LayerNormGradients {
-            input: cpu::tensor(input, x.dims()),
-            weight: cpu::tensor(weight, [cols]),
-            bias: cpu::tensor(bias, [cols]),
-        };
-    }
-    device::layer_norm_backward(x.clone(), weight.clone(), eps, dy)
+    timed("layer normalisation, backward", || {
+        if let (Some(values), Some(weights), Some(above)) =
+            (cpu::Values::of(x), cpu::Values::of(weight), cpu::Values::of(&dy))
+        {
+            let (input, weight, bias) =
+                cpu::layer_norm_backward(values.slice(), weights.slice(), eps as f32, above.slice());
+            let cols = weight.len();
+            return LayerNormGradients {
+                input: cpu::tensor(input, x.dims()),
+                weight: cpu::tensor(weight, [cols]),
+                bias: cpu::tensor(bias, [cols]),
+            };
+        }
+        device::layer_norm_backward(x.clone(), weight.clone(), eps, dy)
+    })
 }
 
 /// Inverted dropout (Srivastava et al. 2014): values are 0, or scaled by `1 / (1 - chance)`. The same keys drop the same
 /// values again, so the gradient's dropout is this function, too; on every device the same ones.
 pub fn dropout(x: Tensor<2>, rows: &RowKeys, chance: f64) -> Tensor<2> {
-    if cpu::is_here(&x) {
-        let mut values = cpu::into_values(x);
-        cpu::dropout(values.storage_mut(), rows.host(), chance);
-        return cpu::from_values(values);
-    }
-    device::dropout(x, rows, chance)
+    timed("dropout of hidden states", || {
+        if cpu::is_here(&x) {
+            let mut values = cpu::into_values(x);
+            cpu::dropout(values.storage_mut(), rows.host(), chance);
+            return cpu::from_values(values);
+        }
+        device::dropout(x, rows, chance)
+    })
 }
 
 /// Scaled dot-product attention of every token to its text's tokens (Vaswani et al. 2017), `[tokens, hidden]`.
@@ -229,7 +249,7 @@ pub fn attention(
     grouping: &Grouping,
     dropout: Option<&AttentionDropout>,
 ) -> Tensor<2> {
-    match grouping {
+    timed("attention", || match grouping {
         Grouping::Packed(spans) => {
             let [queries, keys, values] = [query, key, value].map(cpu::Values::of);
             if let (Some(queries), Some(keys), Some(values)) = (&queries, &keys, &values) {
@@ -244,7 +264,7 @@ pub fn attention(
             padding.as_deref(),
             dropout,
         ),
-    }
+    })
 }
 
 /// Gradients of queries, keys and values; `context` is what [`attention`] gave.
@@ -256,7 +276,7 @@ pub fn attention_backward(
     grouping: &Grouping,
     dropout: Option<&AttentionDropout>,
 ) -> [Tensor<2>; 3] {
-    match grouping {
+    timed("attention, backward", || match grouping {
         Grouping::Packed(spans) => {
             let [queries, keys, values] = [query, key, value].map(cpu::Values::of);
             let [found, above] = [context, &dcontext].map(cpu::Values::of);
@@ -276,7 +296,7 @@ pub fn attention_backward(
             padding.as_deref(),
             dropout,
         ),
-    }
+    })
 }
 
 fn packed_heads<'a>(
@@ -314,19 +334,21 @@ impl AdamW {
         first: Tensor<1>,
         second: Tensor<1>,
     ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
-        let Self { factor, beta1, beta2, epsilon, decay, rate, correction } = self;
-        if cpu::is_here(&value)
-            && let Some(gradient) = cpu::Values::of(&gradient)
-        {
-            let [mut value, mut first, mut second] = [value, first, second].map(cpu::into_values);
-            cpu::adamw(self, value.storage_mut(), gradient.slice(), first.storage_mut(), second.storage_mut());
-            return (cpu::from_values(value), cpu::from_values(first), cpu::from_values(second));
-        }
-        let gradient = gradient.mul_scalar(factor);
-        let first = first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
-        let second = second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
-        let denominator = second.clone().sqrt().div_scalar(correction).add_scalar(epsilon);
-        let change = (first.clone() / denominator).mul_scalar(rate);
-        (value.mul_scalar(decay) - change, first, second)
+        timed("AdamW", || {
+            let Self { factor, beta1, beta2, epsilon, decay, rate, correction } = self;
+            if cpu::is_here(&value)
+                && let Some(gradient) = cpu::Values::of(&gradient)
+            {
+                let [mut value, mut first, mut second] = [value, first, second].map(cpu::into_values);
+                cpu::adamw(self, value.storage_mut(), gradient.slice(), first.storage_mut(), second.storage_mut());
+                return (cpu::from_values(value), cpu::from_values(first), cpu::from_values(second));
+            }
+            let gradient = gradient.mul_scalar(factor);
+            let first = first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
+            let second = second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
+            let denominator = second.clone().sqrt().div_scalar(correction).add_scalar(epsilon);
+            let change = (first.clone() / denominator).mul_scalar(rate);
+            (value.mul_scalar(decay) - change, first, second)
+        })
     }
 }
