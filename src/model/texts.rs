@@ -130,8 +130,8 @@ impl TokenTensors {
 
     /// Ids of one text's own tokens.
     pub fn ids_of(&self, text: usize) -> Vec<u32> {
-        let own = self.lengths[text];
-        self.tokens.iter().filter(|token| token.text as usize == text).take(own).map(|token| token.id).collect()
+        let first = self.tokens.partition_point(|token| (token.text as usize) < text);
+        self.tokens[first..].iter().take(self.lengths[text]).map(|token| token.id).collect()
     }
 
     /// Some of the texts as a batch of their own.
