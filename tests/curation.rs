@@ -227,3 +227,52 @@ fn scores_and_proposals_look_as_they_did() {
     bench.until("proposals", |window| window.query_by_label_contains("24 rows, ").is_some());
     bench.picture("mining");
 }
+
+#[test]
+fn saving_while_another_file_opens_says_why_it_waits() {
+    let mut bench = open();
+    bench.get_by_label("Delete: Negative 1").click();
+    bench.until("an edit", |window| window.query_by_label("● unsaved").is_some());
+    let other = bench.folder().join("other.jsonl");
+    fs::write(&other, "{\"query\": \"other\", \"pos\": [\"x\"]}\n").unwrap();
+    bench.drop_file(&other);
+    // The opening begins with the frame that sees the key.
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    bench.until("the reason", |window| {
+        window.query_by_label_contains("data.jsonl is not saved yet: another file is being opened").is_some()
+    });
+    assert_eq!(data(&bench), ROWS);
+    bench.until("the other file", |window| window.query_by_label("Row at line 1: other").is_some());
+    bench.get_by_label("data.jsonl ●").click();
+    bench.until("the first file again", |window| window.query_by_label("3 of 3 rows").is_some());
+    save(&mut bench);
+    assert_ne!(data(&bench), ROWS);
+}
+
+/// Rows of more than is edited within a frame, each with a fault that has a fix.
+fn many_rows() -> String {
+    let row = |at| {
+        format!("{{\"query\": \"q {at}\", \"pos\": [\"p {at} {}\"], \"neg\": [\"n\", \"n\"]}}\n", "焊".repeat(100))
+    };
+    (0..6000).map(row).collect()
+}
+
+#[test]
+fn many_rows_are_put_right_away_from_the_window_and_come_back_in_one_step() {
+    let rows = many_rows();
+    let mut bench = Bench::with_data(&rows);
+    bench.until("the findings", |window| {
+        window.query_by_label("Fix all: The same passage twice").is_some()
+            && window.query_by_label("6000 of 6000 rows").is_some()
+    });
+    bench.get_by_label("Fix all: The same passage twice").click();
+    bench.until("all put right", |window| window.query_by_label_contains("6000 edits made").is_some());
+    bench.until("editable again", |window| window.query_by_label("Hard negatives (1)").is_some());
+    save(&mut bench);
+    assert_eq!(data(&bench), rows.replace("[\"n\", \"n\"]", "[\"n\"]"));
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    bench.until("all taken back", |window| window.query_by_label("Hard negatives (2)").is_some());
+    bench.until("saveable", |window| window.query_by_label("● unsaved").is_some());
+    save(&mut bench);
+    assert_eq!(data(&bench), rows);
+}

@@ -507,18 +507,15 @@ fn any_act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Does it; an edit that does not fit is refused and changes nothing.
-fn act(dataset: &mut Dataset, act: Act) {
+/// Does it, and returns the lines that it touched; an edit that does not fit is refused and changes nothing.
+fn act(dataset: &mut Dataset, act: Act) -> Vec<LineId> {
     let (kind, at, index, positive, text) = match act {
-        Act::Undo => {
-            dataset.undo().unwrap();
-            return;
+        Act::Undo => return dataset.undo().unwrap(),
+        Act::Redo => return dataset.redo().unwrap(),
+        Act::Save => {
+            dataset.save().unwrap();
+            return Vec::new();
         }
-        Act::Redo => {
-            dataset.redo().unwrap();
-            return;
-        }
-        Act::Save => return dataset.save().unwrap(),
         Act::Edit(kind, at, index, positive, text) => (kind, at, index, positive, text),
     };
     let side = if positive { Side::Positive } else { Side::Negative };
@@ -539,8 +536,12 @@ fn act(dataset: &mut Dataset, act: Act) {
         _ => Edit::ReplaceLine { line, text },
     };
     let before = dataset.to_bytes();
-    if dataset.apply(edit).is_err() {
-        assert_eq!(dataset.to_bytes(), before);
+    match dataset.apply(edit) {
+        Ok(touched) => vec![touched],
+        Err(_) => {
+            assert_eq!(dataset.to_bytes(), before);
+            Vec::new()
+        }
     }
 }
 
@@ -590,6 +591,28 @@ proptest! {
             prop_assert!(!dataset.redo().unwrap().is_empty());
         }
         prop_assert_eq!(dataset.to_bytes(), edited);
+    }
+
+    #[test]
+    fn findings_follow_every_edit(bytes in any_file(), acts in prop::collection::vec(any_act(), 0..20)) {
+        let expectations = Expectations { negatives: Some(2), ..Default::default() };
+        let mut dataset = Dataset::from_bytes(bytes);
+        let mut survey = Survey::of(dataset.lines(), expectations.clone());
+        let found = |survey: &Survey| {
+            let digests: Vec<_> = survey.digests().map(|digest| (digest.id, digest.kind, digest.script)).collect();
+            (digests, survey.counts().to_vec(), survey.rows(), survey.places(LineKind::Bad))
+        };
+        for next in acts {
+            let places = [LineKind::Row, LineKind::Bad].map(|kind| survey.places(kind));
+            let touched = act(&mut dataset, next);
+            let stands = survey.update(dataset.lines(), &touched);
+            let anew = Survey::of(dataset.lines(), expectations.clone());
+            prop_assert_eq!(found(&survey), found(&anew));
+            for at in 0..dataset.lines().len() {
+                prop_assert_eq!(survey.problems(dataset.lines(), at), anew.problems(dataset.lines(), at));
+            }
+            prop_assert!(!stands || places == [LineKind::Row, LineKind::Bad].map(|kind| anew.places(kind)));
+        }
     }
 
     #[test]
@@ -669,4 +692,55 @@ fn files_in_other_encodings_are_edited_in_theirs() {
         let expected = text.replace("什么是咬边", "咬边是什么缺陷");
         assert_eq!(place.bytes(), &*encode(&expected, encoding).unwrap());
     }
+}
+
+/// What the file is found to be in depends on what is in it; after a crash it is what it was when it was opened.
+#[test]
+fn a_journal_knows_the_encoding_of_its_file() {
+    use super::encoding::{Encoding, encode};
+    let place = Place::with(&encode(&row_line("什么是咬边"), Encoding::Utf16Le).unwrap());
+    let mut dataset = place.open();
+    assert_eq!(dataset.encoding(), Encoding::Utf16Le);
+    let line = dataset.lines().id(0).unwrap();
+    let text = "焊".repeat(100_000);
+    dataset.apply(Edit::SetPassage { line, side: Side::Positive, index: 0, text }).unwrap();
+    dataset.save().unwrap();
+    assert_ne!(Dataset::open(&place.file).unwrap().encoding(), Encoding::Utf16Le, "no other encoding is found");
+    dataset.apply(set_query(&dataset, 0, "咬边")).unwrap();
+    let expected = dataset.to_bytes();
+    drop(dataset);
+    let recovered = place.recover().unwrap().dataset;
+    assert_eq!((recovered.encoding(), recovered.to_bytes()), (Encoding::Utf16Le, expected));
+}
+
+#[test]
+fn a_journal_of_another_version_is_refused_and_kept() {
+    let place = Place::with(row_line("a").as_bytes());
+    let mut dataset = place.open();
+    dataset.apply(set_query(&dataset, 0, "b")).unwrap();
+    drop(dataset);
+    let journal = fs::read_to_string(&place.journal).unwrap();
+    let old = journal.replacen("\"version\":3", "\"version\":2", 1).replacen(",\"encoding\":\"utf8\"", "", 1);
+    assert_ne!(old, journal);
+    fs::write(&place.journal, &old).unwrap();
+    let error = place.recover().unwrap_err().to_string();
+    assert!(error.contains("version 2 is not known here"), "{error}");
+    assert_eq!(fs::read_to_string(&place.journal).unwrap(), old);
+}
+
+#[test]
+fn edits_that_are_cancelled_change_nothing() {
+    let original = row_line("a") + &row_line("b") + &row_line("c");
+    let place = Place::with(original.as_bytes());
+    let mut dataset = place.open();
+    let edits: Vec<_> = (0..3).map(|at| set_query(&dataset, at, "x")).collect();
+    let result = dataset.apply_watched(StepName::Fix, edits.clone(), |made| made < 2);
+    assert!(matches!(result, Err(DatasetError::Cancelled)));
+    assert_eq!(dataset.to_bytes(), original.as_bytes());
+    assert!(!dataset.is_modified() && pending_journal(&place.journal).unwrap().is_none());
+    dataset.apply_watched(StepName::Fix, edits, |_| true).unwrap();
+    assert_eq!(dataset.rows().iter().filter(|(_, row)| row.query == "x").count(), 3);
+    let watch = Watch::default();
+    watch.cancel();
+    assert!(Survey::watched(dataset.lines(), Expectations::default(), &watch).is_none());
 }

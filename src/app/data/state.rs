@@ -1061,4 +1061,30 @@ mod tests {
         carry_out(&mut state, |state| state.keep_scores());
         assert_eq!(row(&state, 0).neg_scores.as_deref(), Some(&[0.25, 0.75][..]));
     }
+
+    #[test]
+    fn what_is_cancelled_changes_nothing_and_what_is_found_meanwhile_stays() {
+        let mut state = State::default();
+        let dataset = Dataset::from_bytes(br#"{"query": "q", "pos": ["a"], "neg": ["b", "b"]}"#.to_vec());
+        let survey = Survey::of(dataset.lines(), Expectations::default());
+        state.open(dataset, Some(survey), Reviews::default());
+        let bulk = state.fix_all(FaultKind::RepeatedPassage);
+        let (dataset, survey, watch) = state.lend_for_edits().unwrap();
+        assert!(state.editing().is_some() && !state.is_saving() && !state.can_edit() && state.is_modified());
+        watch.cancel();
+        let done = bulk.carry_out(dataset, survey, &watch);
+        assert!(!done.dataset.is_modified());
+        state.take_done(done).ok();
+        assert_eq!(row(&state, 0).neg.len(), 2);
+
+        let bulk = state.fix_all(FaultKind::RepeatedPassage);
+        let (dataset, survey, watch) = state.lend_for_edits().unwrap();
+        let expectations = Expectations { negatives: Some(3), ..Default::default() };
+        state.take_survey(Survey::of(&state.lines(), expectations));
+        let done = bulk.carry_out(dataset, survey, &watch);
+        assert_eq!(state.take_done(done).unwrap(), Some(1));
+        assert_eq!(row(&state, 0).neg.len(), 1);
+        let kinds: Vec<_> = state.survey().unwrap().counts().iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, [FaultKind::TooFewNegatives]);
+    }
 }
