@@ -124,7 +124,7 @@ fn grow(root: &Path, sweep: &Sweep) -> Vec<Vec<Cost>> {
                 "fix_word_embedding": true, "fix_position_embedding": true
             });
             let cost = run(&folder, work, options);
-            let power = |of: fn(&Cost) -> f64| match costs.last() {
+            let power = |of: Part| match costs.last() {
                 Some(last) => {
                     let steps = (at as f64 / sweep.at[index - 1] as f64).ln();
                     format!("n^{:.2}", (of(&cost) / of(last)).ln() / steps)
@@ -269,6 +269,9 @@ fn processor_seconds() -> f64 {
     ticks(11).zip(ticks(12)).map_or(f64::NAN, |(user, system)| (user + system) / 100.0)
 }
 
+/// What of a cost is drawn.
+type Part = fn(&Cost) -> f64;
+
 /// Time above, memory below, a column a sweep; both axes logarithmic.
 fn draw(sweeps: &[(&Sweep, Vec<Vec<Cost>>)]) -> String {
     const COLORS: [&str; 3] = ["#2563a8", "#c2571a", "#3c8d40"];
@@ -279,9 +282,9 @@ fn draw(sweeps: &[(&Sweep, Vec<Vec<Cost>>)]) -> String {
 "##,
     );
     for (column, (sweep, costs)) in sweeps.iter().enumerate() {
-        let of: [(&str, fn(&Cost) -> f64); 2] =
+        let rows: [(&str, Part); 2] =
             [("processor time of a step, s", |cost| cost.seconds), ("memory of a step, MB", |cost| cost.working / 1e6)];
-        for (row, (title, of)) in of.into_iter().enumerate() {
+        for (row, (title, of)) in rows.into_iter().enumerate() {
             let (left, top) = (60.0 + 325.0 * column as f64, 40.0 + 265.0 * row as f64);
             let values: Vec<f64> = costs.iter().flatten().map(of).map(|value| value.max(1e-3)).collect();
             let least = values.iter().copied().fold(f64::MAX, f64::min).log10().floor();
