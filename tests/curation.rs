@@ -130,12 +130,7 @@ fn a_model_scores_mines_and_finds() {
     bench.until("data and device", |window| {
         window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
     });
-    bench.get_by_label("More").click();
-    bench.run_steps(3);
-    bench.get_by_label_contains("Score the rows").click();
-    bench.run_steps(3);
-    bench.get_by_label("With the model, every method").click();
-    bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
+    bench.score_rows();
     assert!(bench.query_all_by_label_contains(" to the best positive)").next().is_some(), "no score is shown");
     assert!(bench.query_by_label_contains("Suspected false negatives: ").is_some());
     bench.key_press(Key::Escape);
@@ -212,12 +207,7 @@ fn scores_and_proposals_look_as_they_did() {
         window.query_by_label_contains("Too long for the model: ").is_some()
             && window.query_by_label("the processor").is_some()
     });
-    bench.get_by_label("More").click();
-    bench.run_steps(3);
-    bench.get_by_label_contains("Score the rows").click();
-    bench.run_steps(3);
-    bench.get_by_label("With the model, every method").click();
-    bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
+    bench.score_rows();
     bench.picture("data_scored");
     bench.get_by_label("More").click();
     bench.run_steps(3);

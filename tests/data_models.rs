@@ -18,12 +18,7 @@ fn scored() -> Bench {
     bench.until("data and device", |window| {
         window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
     });
-    bench.get_by_label("More").click();
-    bench.run_steps(3);
-    bench.get_by_label_contains("Score the rows").click();
-    bench.run_steps(3);
-    bench.get_by_label("With the model, every method").click();
-    bench.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
+    bench.score_rows();
     bench.key_press(Key::Escape);
     bench.run_steps(3);
     bench

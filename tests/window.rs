@@ -1,6 +1,7 @@
 //! The window as a user finds it: flows through the accessibility tree, and a picture of each bench.
 
 mod window {
+    #[allow(dead_code, reason = "other tests use the rest")]
     pub mod bench;
 }
 

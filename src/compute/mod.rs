@@ -181,6 +181,19 @@ fn cuda_devices() -> Vec<DeviceInfo> {
     Vec::new()
 }
 
+/// Runs an ignored test of this program in a process of its own, which tunes no kernels: on software Vulkan that takes
+/// minutes.
+#[cfg(test)]
+pub(crate) fn run_apart(test: &str) {
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", test])
+        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -138,7 +138,7 @@ impl EmbeddingModel {
             let texts: Vec<&[u32]> = places.iter().map(|&place| rows[place].as_slice()).collect();
             let batch = self.folder.tokenizer().pad(&texts, None);
             let tokens = TokenTensors::new(&batch, &self.encoder.embeddings, &self.device());
-            let hidden = tokens.padded(self.encoder.forward(&tokens, None));
+            let hidden = tokens.padded(self.encoder.forward(&tokens));
             let pooled = pool(hidden.clone(), tokens.mask.clone(), self.folder.pooling());
             let pooled = if self.folder.normalize() { normalized(pooled) } else { pooled };
             for (row, &place) in read(pooled)?.chunks(size).zip(places) {

@@ -130,8 +130,8 @@ impl Encoder {
     }
 
     /// Hidden states `[tokens, hidden]` of the last layer.
-    pub fn forward(&self, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<2> {
-        self.below(self.layers.len(), tokens, dropout)
+    pub fn forward(&self, tokens: &TokenTensors) -> Tensor<2> {
+        self.below(self.layers.len(), tokens, None)
     }
 
     /// The input of the layer `first`, `[tokens, hidden]`.

@@ -117,7 +117,7 @@ impl Reranker {
             }
             tokens = tokens.with_types(&types);
         }
-        let hidden = tokens.padded(self.encoder.forward(&tokens, None));
+        let hidden = tokens.padded(self.encoder.forward(&tokens));
         let [rows, _, size] = hidden.dims();
         let first = hidden.slice([0..rows, 0..1]).reshape([rows, size]);
         self.output.graph(self.dense.graph(first).tanh())

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::config::TrainingConfig;
 use crate::compute::Limits;
 use crate::model::EncoderConfig;
+use crate::model::ops::SCORES;
 
 /// Bytes of a run on its device, by what they are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +49,6 @@ impl MicroBatchSize {
 
 /// Bytes of a 32-bit float.
 const FLOAT: u64 = 4;
-
-/// Values of attention's scores that are there at a time, on a graphics card (as in the operation itself).
-const SCORES: u64 = 1 << 24;
 
 impl MemoryForecast {
     /// For an encoder of this shape, its heads `colbert_dim` wide.
@@ -102,7 +100,7 @@ impl MemoryForecast {
             gradients: trained * FLOAT,
             optimizer: 2 * trained * FLOAT,
             activations: activations * FLOAT,
-            workspace: (backward.max(piece * vectors) + all_vectors + scores.min(SCORES)) * FLOAT,
+            workspace: (backward.max(piece * vectors) + all_vectors + scores.min(size(SCORES))) * FLOAT,
             largest_tensor: words.max(piece * inner) * FLOAT,
         }
     }

@@ -188,7 +188,7 @@ impl Trainer {
             (false, true) => Keep::Inputs,
             (true, _) => Keep::Nothing,
         };
-        let mut passes: Vec<Pass> = pieces.into_iter().map(|piece| self.encode(&model, piece, keep)).collect();
+        let passes: Vec<Pass> = pieces.into_iter().map(|piece| self.encode(&model, piece, keep)).collect();
         let sides = self.sides(batch, &passes);
         let leaves = sides.each_ref().map(Leaves::of);
         let (losses, colbert) = timed("scores and losses", || self.compute(batch, &sides, &leaves));
@@ -199,12 +199,9 @@ impl Trainer {
         });
         drop(sides);
         let mut gradients = std::mem::take(&mut self.gradients);
-        for mut pass in passes.drain(..) {
-            if keep == Keep::Nothing {
-                let again = if self.config.gradient_checkpointing { Keep::Inputs } else { Keep::All };
-                pass = self.encode(&model, pass.piece, again);
-            }
-            let Pass { piece, hidden, trace, .. } = pass;
+        for Pass { piece, kept, .. } in passes {
+            let again = if self.config.gradient_checkpointing { Keep::Inputs } else { Keep::All };
+            let (hidden, trace) = kept.unwrap_or_else(|| self.hidden(&model, &piece, again));
             let dvectors = above[piece.side as usize].of(&piece);
             let dhidden = timed("vectors of the texts, backward", || {
                 self.heads_backward(&model, &piece, hidden, dvectors, &mut gradients)
@@ -223,15 +220,21 @@ impl Trainer {
         Window { losses: std::mem::take(&mut self.losses), gradients: self.gradients.take() }
     }
 
+    /// Vectors of a piece's texts, and what was kept of their making unless nothing should be.
     fn encode(&mut self, model: &TrainedModel, piece: Piece, keep: Keep) -> Pass {
-        let keep = if self.first_trained == model.encoder.layers.len() { Keep::Nothing } else { keep };
-        let input = self.below(model, &piece);
-        let (hidden, trace) = model.encoder.forward_from(self.first_trained, input, &piece.tokens, piece.dropout, keep);
-        let hidden = piece.tokens.padded(hidden).cast(FloatDType::F32);
+        let (hidden, trace) = self.hidden(model, &piece, keep);
         let vectors = timed("vectors of the texts", || {
             self.head_vectors(model.heads.as_ref(), hidden.clone(), piece.tokens.mask.clone())
         });
-        Pass { piece, hidden, trace, vectors }
+        Pass { piece, vectors, kept: (keep != Keep::Nothing).then_some((hidden, trace)) }
+    }
+
+    /// Hidden states `[texts, longest, hidden]` of the last layer.
+    fn hidden(&mut self, model: &TrainedModel, piece: &Piece, keep: Keep) -> (Tensor<3>, Trace) {
+        let keep = if self.first_trained == model.encoder.layers.len() { Keep::Nothing } else { keep };
+        let input = self.below(model, piece);
+        let (hidden, trace) = model.encoder.forward_from(self.first_trained, input, &piece.tokens, piece.dropout, keep);
+        (piece.tokens.padded(hidden).cast(FloatDType::F32), trace)
     }
 
     /// The score matrices that the next micro-batch's losses would be made of, read from the device.
@@ -383,10 +386,9 @@ impl Window {
 /// A piece's texts on their way through the model.
 struct Pass {
     piece: Piece,
-    /// `[texts, longest, hidden]` of the last layer.
-    hidden: Tensor<3>,
-    trace: Trace,
     vectors: TextVectors,
+    /// Hidden states of the last layer, `[texts, longest, hidden]`, and what leads back from them.
+    kept: Option<(Tensor<3>, Trace)>,
 }
 
 fn is_frozen(name: &str, first_trained: usize, config: &TrainingConfig) -> bool {

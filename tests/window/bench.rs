@@ -66,6 +66,17 @@ impl Bench {
         self.folder.path()
     }
 
+    /// Scores the rows with the model by every method, from the menu.
+    #[track_caller]
+    pub fn score_rows(&mut self) {
+        self.get_by_label("More").click();
+        self.run_steps(3);
+        self.get_by_label_contains("Score the rows").click();
+        self.run_steps(3);
+        self.get_by_label("With the model, every method").click();
+        self.until("scored", |window| window.query_by_label_contains("Scored: in ").is_some());
+    }
+
     /// Goes on until something is seen, while other threads work.
     #[track_caller]
     pub fn until(&mut self, what: &str, holds: impl Fn(&Harness<'static, Window>) -> bool) {

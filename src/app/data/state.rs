@@ -860,8 +860,12 @@ impl State {
 
 /// Makes edits as one step of the job, and tells how far it has come.
 fn make(job: &mut Job<'_>, name: StepName, edits: Vec<Edit>) -> Result<(), DatasetError> {
-    job.watch.begin(edits.len());
     let watch = job.watch;
+    // Preparing ends early, with too few edits.
+    if watch.is_cancelled() {
+        return Err(DatasetError::Cancelled);
+    }
+    watch.begin(edits.len());
     job.touched = job.dataset.apply_watched(name, edits, |_| watch.go_on(1))?;
     Ok(())
 }

@@ -293,6 +293,7 @@ impl Window {
     /// Opens a file in place of the one that is open; what that has unsaved is given up.
     pub(super) fn open_data(&mut self, path: PathBuf, left_behind: LeftBehind) {
         if self.opening.is_some() || self.data.is_away() {
+            self.waiting.push(path);
             return;
         }
         self.messages.forget_information();

@@ -11,7 +11,7 @@ const MASKED: f64 = -3e4;
 
 /// Scores computed at a time, of all heads and texts together: 64 MiB in 32 bits. Few in unit tests, so that there are
 /// several blocks.
-const SCORES: usize = if cfg!(test) { 128 } else { 1 << 24 };
+pub const SCORES: usize = if cfg!(test) { 128 } else { 1 << 24 };
 const LEAST_ROWS: usize = if cfg!(test) { 2 } else { 16 };
 
 /// Numbers that dropout draws with, one a token: the same for the same token of the same text of a micro-batch, wherever

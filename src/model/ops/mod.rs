@@ -14,7 +14,7 @@ mod tests;
 
 use burn::tensor::{Bool, IndexingUpdateOp, Tensor, activation, module};
 
-pub use device::RowKeys;
+pub use device::{RowKeys, SCORES};
 pub use vector::hash;
 
 use super::profile::timed;

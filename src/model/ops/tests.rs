@@ -5,6 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::compute::{DeviceChoice, choose, run_apart};
 
 fn random<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -157,7 +158,6 @@ fn dropout_keeps_its_share_and_scales_it() {
 }
 
 fn adapter() -> Device {
-    use crate::compute::{DeviceChoice, choose};
     choose(DeviceChoice::Wgpu(None)).unwrap().open().unwrap()
 }
 
@@ -169,16 +169,9 @@ fn near<const D: usize>(found: Tensor<D>, wanted: &[f32], what: &str) {
     }
 }
 
-/// In a process of its own, which tunes no kernels: on software Vulkan that takes minutes.
 #[test]
 fn a_graphics_adapter_computes_what_the_processor_computes() {
-    let run = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "model::ops::tests::on_a_graphics_adapter"])
-        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    run_apart("model::ops::tests::on_a_graphics_adapter");
 }
 
 #[test]

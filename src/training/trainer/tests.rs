@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Precision, Trainer};
-use crate::compute::{DeviceChoice, choose};
+use crate::compute::{DeviceChoice, choose, run_apart};
 use crate::model::{EmbeddingModel, ModelFolder};
 use crate::training::{Layout, LossType, MicroBatch, TokenizedBatch, TrainingConfig};
 
@@ -311,16 +311,9 @@ fn a_text_goes_through_the_frozen_layers_once() {
     assert_eq!(run(Some(room)).1, 2);
 }
 
-/// In a process of its own, which tunes no kernels: on software Vulkan that takes minutes.
 #[test]
 fn a_graphics_adapter_s_own_ways_train_the_same() {
-    let run = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "training::trainer::tests::on_a_graphics_adapter"])
-        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    run_apart("training::trainer::tests::on_a_graphics_adapter");
 }
 
 #[test]

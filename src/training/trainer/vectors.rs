@@ -11,12 +11,14 @@ use crate::training::batches::TokenizedBatch;
 use crate::training::scores;
 
 /// Vectors of some texts, or the gradients of such vectors.
+#[derive(Clone)]
 pub struct TextVectors {
     /// `[texts, hidden]`.
     pub dense: Tensor<2>,
     pub heads: Option<HeadVectors>,
 }
 
+#[derive(Clone)]
 pub struct HeadVectors {
     /// `[texts, tokens]`: weights by place.
     pub sparse: Tensor<2>,
@@ -100,7 +102,7 @@ impl TextVectors {
     pub fn of(&self, piece: &Piece) -> Self {
         let longest = piece.tokens.longest;
         if piece.whole {
-            return Self { dense: self.dense.clone(), heads: self.heads.as_ref().map(HeadVectors::clone) };
+            return self.clone();
         }
         let texts = indices(&piece.texts, &self.dense);
         Self {
@@ -110,12 +112,6 @@ impl TextVectors {
                 colbert: heads.colbert.clone().select(0, texts).narrow(1, 0, longest - 1),
             }),
         }
-    }
-}
-
-impl HeadVectors {
-    fn clone(&self) -> Self {
-        Self { sparse: self.sparse.clone(), colbert: self.colbert.clone() }
     }
 }
 
