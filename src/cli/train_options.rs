@@ -5,7 +5,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use super::Ending;
-use crate::training::{Group, OPTIONS, OptionInfo, TrainingConfig};
+use crate::training::{Group, OPTIONS, OptionInfo, TrainingConfig, takes_paths};
 
 /// What was set on the command line, in the table's order: (name, text).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,7 +107,7 @@ fn argument(option: &OptionInfo, defaults: &TrainingConfig) -> Arg {
         help.push_str(&format!(" [default: {default}]"));
     }
     let argument = named(option.name).help(help).help_heading(heading(option.group)).allow_negative_numbers(true);
-    if option.name == "train_data" {
+    if takes_paths(option.name) {
         return argument.value_name("FILE").num_args(1..).action(ArgAction::Append);
     }
     let argument = argument.action(ArgAction::Set);
@@ -135,6 +135,7 @@ fn heading(group: Group) -> &'static str {
         Group::Loss => "Loss",
         Group::Optimisation => "Optimisation",
         Group::Memory => "Memory",
+        Group::Evaluation => "Evaluation",
         Group::Output => "Output",
         Group::Weldbench => "Weldbench's own",
     }
@@ -195,7 +196,7 @@ mod tests {
         let defaults = TrainingConfig::default();
         for option in OPTIONS {
             let text = defaults.get(option.name).unwrap();
-            let text = if text.is_empty() && option.name == "train_data" { "a.jsonl".into() } else { text };
+            let text = if text.is_empty() && takes_paths(option.name) { "a.jsonl".into() } else { text };
             for name in [option.name.to_owned(), option.name.replace('_', "-")] {
                 read(&[&format!("--{name}"), &text]).unwrap_or_else(|error| panic!("{name}: {error}"));
             }

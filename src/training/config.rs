@@ -76,9 +76,34 @@ pub struct TrainingConfig {
     pub dataloader_drop_last: bool,
     pub seed: u64,
 
+    pub eval_data: Vec<PathBuf>,
+    pub eval_corpus: Option<PathBuf>,
+    pub eval_steps: Option<usize>,
+    /// One of [`EVALUATION_METRICS`].
+    pub metric_for_best_model: String,
+    pub early_stopping_patience: Option<usize>,
+    pub load_best_model_at_end: bool,
+
     pub logging_steps: usize,
     pub save_steps: Option<usize>,
+    pub save_total_limit: Option<usize>,
 }
+
+/// What an evaluation measures: of the right passages among the first k, from 0 to 1.
+pub const EVALUATION_METRICS: &[&str] = &[
+    "recall@1",
+    "mrr@1",
+    "ndcg@1",
+    "recall@3",
+    "mrr@3",
+    "ndcg@3",
+    "recall@6",
+    "mrr@6",
+    "ndcg@6",
+    "recall@10",
+    "mrr@10",
+    "ndcg@10",
+];
 
 /// What the vectors of a group are trained with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,8 +214,15 @@ impl Default for TrainingConfig {
             sub_batch_size: None,
             dataloader_drop_last: false,
             seed: 42,
+            eval_data: Vec::new(),
+            eval_corpus: None,
+            eval_steps: None,
+            metric_for_best_model: "ndcg@10".into(),
+            early_stopping_patience: None,
+            load_best_model_at_end: false,
             logging_steps: 1,
             save_steps: None,
+            save_total_limit: Some(2),
         }
     }
 }
@@ -218,6 +250,7 @@ pub enum Group {
     Loss,
     Optimisation,
     Memory,
+    Evaluation,
     Output,
     Weldbench,
 }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::config::{Group, LossType, OptionInfo, TrainingConfig};
+use super::config::{EVALUATION_METRICS, Group, LossType, OptionInfo, TrainingConfig};
 
 /// An option that cannot be used as it was written.
 #[derive(Debug, Error, PartialEq)]
@@ -109,10 +109,26 @@ pub const OPTIONS: &[OptionInfo] = &[
         "Keep each layer's input only and compute the rest again: less memory, more time.",
     ),
     option("sub_batch_size", Memory, "Encode this many texts at a time; the gradients stay the same."),
+    option("eval_data", Evaluation, "JSONL files whose questions are searched for while the model is trained."),
+    option("eval_corpus", Evaluation, "Passages to search in; all passages of eval_data if empty."),
+    option("eval_steps", Evaluation, "Evaluate every this many steps; at the end of each epoch if empty."),
+    choice(
+        "metric_for_best_model",
+        Evaluation,
+        EVALUATION_METRICS,
+        "What the best checkpoint is best in, and what early stopping looks at.",
+    ),
+    option(
+        "early_stopping_patience",
+        Evaluation,
+        "Stop after this many evaluations without a better metric; never if empty.",
+    ),
+    option("load_best_model_at_end", Evaluation, "Keep the model of the best evaluation instead of the last."),
     option("output_dir", Output, "Folder for the tuned model; a new run folder if empty."),
     option("overwrite_output_dir", Output, "Write into output_dir even if it is not empty."),
     option("logging_steps", Output, "Report every this many steps."),
-    option("save_steps", Output, "Save a checkpoint every this many steps; at the end only if empty."),
+    option("save_steps", Output, "Save a checkpoint every this many steps; at the end of each epoch if empty."),
+    option("save_total_limit", Output, "Keep this many of the last checkpoints, and the best; all if empty."),
     option("cache_dir", Output, "Where downloaded models are kept."),
     option("cache_path", Output, "Where FlagEmbedding keeps prepared data."),
     option(
@@ -125,7 +141,7 @@ pub const OPTIONS: &[OptionInfo] = &[
 
 impl TrainingConfig {
     /// Sets one option from text. Hyphens in the name count as underscores; for an optional value,
-    /// empty text clears it; `train_data` takes paths separated by commas or line ends.
+    /// empty text clears it; `train_data` and `eval_data` take paths separated by commas or line ends.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), OptionError> {
         let name = name.replace('-', "_");
         let all = self.as_object();
@@ -153,7 +169,7 @@ impl TrainingConfig {
             Value::Null => String::new(),
             Value::String(text) => text.clone(),
             Value::Array(items) => {
-                let between = if name == "train_data" { "\n" } else { " " };
+                let between = if takes_paths(name) { "\n" } else { " " };
                 items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(between)
             }
             other => other.to_string(),
@@ -239,6 +255,20 @@ impl TrainingConfig {
         check(self.sub_batch_size != Some(0), "sub_batch_size", "must be at least 1, or empty");
         check(self.logging_steps >= 1, "logging_steps", "must be at least 1");
         check(self.save_steps != Some(0), "save_steps", "must be at least 1, or empty");
+        check(self.save_total_limit != Some(0), "save_total_limit", "must be at least 1, or empty");
+        check(self.eval_steps != Some(0), "eval_steps", "must be at least 1, or empty");
+        check(
+            EVALUATION_METRICS.contains(&self.metric_for_best_model.as_str()),
+            "metric_for_best_model",
+            "must be recall, mrr or ndcg at 1, 3, 6 or 10, as in ndcg@10",
+        );
+        check(self.early_stopping_patience != Some(0), "early_stopping_patience", "must be at least 1, or empty");
+        for (wanted, name) in [
+            (self.early_stopping_patience.is_some(), "early_stopping_patience"),
+            (self.load_best_model_at_end, "load_best_model_at_end"),
+        ] {
+            check(!wanted || !self.eval_data.is_empty(), name, "needs eval_data to evaluate with");
+        }
         found
     }
 
@@ -248,6 +278,11 @@ impl TrainingConfig {
             _ => Map::new(),
         }
     }
+}
+
+/// Whether an option is a list of files and folders.
+pub fn takes_paths(name: &str) -> bool {
+    matches!(name, "train_data" | "eval_data")
 }
 
 /// The values that a text may stand for, likeliest first.
@@ -282,7 +317,7 @@ fn readings(name: &str, text: &str) -> Vec<Value> {
         "none" | "-1" => values.push(Value::Null),
         _ => {}
     }
-    if name == "train_data" {
+    if takes_paths(name) {
         let paths = text.split([',', '\n']).map(str::trim).filter(|path| !path.is_empty());
         values.push(paths.map(Value::from).collect());
     }

@@ -34,8 +34,16 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// The groups of the folded options, in order.
-const FOLDED: [Group; 7] =
-    [Group::Model, Group::Data, Group::Loss, Group::Optimisation, Group::Memory, Group::Output, Group::Weldbench];
+const FOLDED: [Group; 8] = [
+    Group::Model,
+    Group::Data,
+    Group::Loss,
+    Group::Optimisation,
+    Group::Memory,
+    Group::Evaluation,
+    Group::Output,
+    Group::Weldbench,
+];
 
 /// The numbers that a run computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +104,7 @@ pub fn group_key(group: Group) -> &'static str {
         Group::Loss => "group_loss",
         Group::Optimisation => "group_optimisation",
         Group::Memory => "group_memory",
+        Group::Evaluation => "group_evaluation",
         Group::Output => "group_output",
         Group::Weldbench => "group_weldbench",
     }
