@@ -215,7 +215,11 @@ pub fn training(texts: Texts, error: &TrainingError) -> String {
             say("error_training_no_batches", &[("rows", rows), ("size", batch_size)])
         }
         TrainingError::NothingToTrain => say("error_training_nothing", &[]),
-        TrainingError::NotANumber => say("error_training_not_a_number", &[]),
+        TrainingError::Checkpoint { path, cause } => {
+            say("error_training_checkpoint", &[("path", &path.display()), ("cause", cause)])
+        }
+        TrainingError::Changed { what } => say("error_training_changed", &[("what", what)]),
+        TrainingError::Evaluation(cause) => say("error_training_evaluation", &[("cause", cause)]),
         TrainingError::OutputExists(path) => say("error_training_output", &[("file", &path.display())]),
         TrainingError::Model(error) => model(texts, error),
         TrainingError::Compute(error) => compute(texts, error),
@@ -240,6 +244,7 @@ fn workspace(texts: Texts, error: &WorkspaceError) -> String {
         WorkspaceError::NotWritable { path, cause } | WorkspaceError::Io { path, cause, .. } => {
             say("error_workspace_io", &[("file", &path.display()), ("cause", &io(texts, cause))])
         }
+        WorkspaceError::GoesOn(path) => say("error_run_goes_on", &[("path", &path.display())]),
         WorkspaceError::Run { path, cause } => {
             say("error_workspace_run", &[("file", &path.display()), ("cause", cause)])
         }
@@ -421,7 +426,7 @@ mod tests {
             (TrainingError::Row { path: "a".into(), line: 31, cause: "b".into() }, &["31"]),
             (TrainingError::NoBatches { rows: 3, batch_size: 8 }, &["3", "8"]),
             (TrainingError::NothingToTrain, &[]),
-            (TrainingError::NotANumber, &["学习率"]),
+            (TrainingError::Changed { what: "weld.jsonl".into() }, &["weld.jsonl"]),
             (TrainingError::OutputExists("out".into()), &["out"]),
             (TrainingError::Model(ModelError::Stopped), &[]),
             (TrainingError::Compute(ComputeError::NoCuda), &["CUDA"]),

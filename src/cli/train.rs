@@ -9,7 +9,7 @@ use super::follow::{Bar, follow, time};
 use super::train_options::TrainOptions;
 use super::{Ending, config_file, out};
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::training::{self, TrainRequest};
+use crate::jobs::training::{self, TrainRequest, config_of};
 use crate::jobs::{Failure, Jobs};
 use crate::training::{DryMicroBatch, RunPlan, StepReport, TrainingConfig, TrainingEvent, read_files};
 use crate::workspace::{Runs, Workspace};
@@ -38,12 +38,18 @@ pub struct Train {
     /// Write losses, gradient norm before clipping and learning rate of every reported step to a file, as lines of JSON.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Go on with the run in this folder, from its last checkpoint; its own options hold, but for those given here.
+    #[arg(long, visible_alias = "resume_from_checkpoint", value_name = "RUN", conflicts_with_all = ["config", "dry_run"])]
+    resume: Option<PathBuf>,
     #[command(flatten)]
     options: TrainOptions,
 }
 
 impl Train {
     pub(super) fn run(self) -> Result<(), Ending> {
+        if let Some(folder) = &self.resume {
+            return self.go_on(folder);
+        }
         let mut config = TrainingConfig::default();
         if let Some(path) = &self.config {
             config_file::apply(path, &mut config)?;
@@ -60,12 +66,26 @@ impl Train {
         }
         let mut trace = self.trace.as_deref().map(Trace::create).transpose()?;
         let output = train(config, self.device, self.json, trace.as_mut())?;
+        self.say_where(&output);
+        Ok(())
+    }
+
+    fn go_on(&self, folder: &Path) -> Result<(), Ending> {
+        let mut config = config_of(folder)?;
+        self.options.apply(&mut config)?;
+        let (request, warnings) = TrainRequest::resume(folder, config, choose(self.device)?)?;
+        let mut trace = self.trace.as_deref().map(Trace::create).transpose()?;
+        let output = watch(request, warnings, self.json, trace.as_mut())?;
+        self.say_where(&output);
+        Ok(())
+    }
+
+    fn say_where(&self, output: &Path) {
         if self.json {
             out::line(json!({ "event": "finished", "folder": output }));
         } else {
             out::line(output.display());
         }
-        Ok(())
     }
 }
 
@@ -74,26 +94,50 @@ pub fn train(
     config: TrainingConfig,
     device: DeviceChoice,
     json: bool,
-    mut trace: Option<&mut Trace>,
+    trace: Option<&mut Trace>,
 ) -> Result<PathBuf, Ending> {
     let device = choose(device)?;
     let (files, warnings) = read_files(&config.train_data)?;
     let runs = Runs::new(Workspace::open(None)?.runs());
-    let request = TrainRequest::new(&runs, config, device, files)?;
-    let output = request.output().to_path_buf();
+    watch(TrainRequest::new(&runs, config, device, files)?, warnings, json, trace)
+}
+
+fn watch(
+    request: TrainRequest,
+    warnings: Vec<String>,
+    json: bool,
+    mut trace: Option<&mut Trace>,
+) -> Result<PathBuf, Ending> {
+    let (output, folder) = (request.output(), request.folder().to_path_buf());
     let started = Instant::now();
     let jobs = Jobs::new(|| ());
-    let job = training::start(&jobs, request);
+    let (job, _) = training::start(&jobs, request);
     for text in warnings {
         tell(&TrainingEvent::Warning { text }, json, None);
     }
     let mut written = Ok(());
-    follow(&job, |event, bar| {
+    let mut halted = None;
+    let reins = job.handle();
+    let ended = follow(&job, |event, bar| {
+        if let TrainingEvent::Halted { why, .. } = &event {
+            // Nobody is here to steer.
+            let what_to_do = format!("set it and go on with `weldbench train --resume {}`", folder.display());
+            halted = Some(Failure::new(why.clone(), what_to_do));
+            reins.cancel();
+        }
         if let (TrainingEvent::Step(step), Some(trace), Ok(())) = (&event, trace.as_deref_mut(), &written) {
             written = trace.step(step);
         }
         tell(&event, json, Some(bar));
-    })?;
+    });
+    match (ended, halted) {
+        (Err(Ending::Cancelled), Some(failure)) => return Err(failure.into()),
+        (Err(Ending::Cancelled), None) => {
+            eprintln!("the run can go on: `weldbench train --resume {}`", folder.display());
+            return Err(Ending::Cancelled);
+        }
+        (ended, _) => ended?,
+    }
     written?;
     eprintln!("trained in {}; the tuned model is in:", time(started.elapsed()));
     Ok(output)
@@ -181,6 +225,18 @@ fn tell(event: &TrainingEvent, json: bool, bar: Option<&mut Bar>) {
         (TrainingEvent::Step(step), Some(bar)) => bar.message(step_text(step)),
         (TrainingEvent::Warning { text }, Some(bar)) => bar.say(&format!("warning: {text}")),
         (TrainingEvent::Warning { text }, None) => eprintln!("warning: {text}"),
+        (TrainingEvent::Resumed { step }, Some(bar)) => bar.say(&format!("going on after step {step}")),
+        (TrainingEvent::Evaluated(evaluation), Some(bar)) => {
+            let shown = ["recall@1", "mrr@10", "ndcg@10"]
+                .map(|name| format!("{name} {:.4}", evaluation.metrics.get(name).copied().unwrap_or_default()));
+            bar.say(&format!("step {}: {}", evaluation.step, shown.join(", ")));
+        }
+        (TrainingEvent::Skipped { step, skipped, .. }, Some(bar)) => {
+            bar.say(&format!("step {step} skipped, its numbers are not finite; {skipped} so far"));
+        }
+        (TrainingEvent::StoppedEarly { step, best }, Some(bar)) => {
+            bar.say(&format!("stopped early at step {step}: nothing was better than step {best}"));
+        }
         _ => {}
     }
 }

@@ -37,7 +37,6 @@ const IDLE_HERE: &[(&str, &str)] = &[
     ("negatives_cross_device", "there is one device, whose negatives are shared within each batch anyway"),
     ("cache_dir", "models are read where they lie"),
     ("cache_path", "prepared data is not kept"),
-    ("save_steps", "the model is saved once, at the end"),
 ];
 
 impl TrainOptions {
@@ -183,7 +182,6 @@ mod tests {
             "negatives_cross_device",
             "cache_dir",
             "cache_path",
-            "save_steps",
         ];
         assert_eq!(remarks.len(), told.len());
         for name in told {

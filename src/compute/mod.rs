@@ -128,6 +128,17 @@ fn memory() -> Option<u64> {
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
 
+/// Bytes in use on an open device, which finishes its work to answer; of the CPU those that the program takes, where
+/// that is easily known.
+pub fn memory_in_use(device: &Device) -> Option<u64> {
+    if *device != Device::flex() {
+        return device.memory_pool_usage().map(|usage| usage.bytes_in_use);
+    }
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
 /// The device that a choice means on this machine. `Auto` takes a real GPU before the CPU, and never
 /// a software adapter.
 pub fn choose(choice: DeviceChoice) -> Result<DeviceInfo, ComputeError> {

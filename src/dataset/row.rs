@@ -127,6 +127,11 @@ impl Row {
         (usable.then_some(row), object.faults)
     }
 
+    /// The row as a line of JSON, without a line end.
+    pub fn line(&self) -> String {
+        self.to_line(&Style::default())
+    }
+
     /// The row as a line of its own; optional fields that are `None` or empty are left out.
     pub(super) fn to_line(&self, style: &Style) -> String {
         let list = |items: Vec<String>| format!("[{}]", items.join(&format!(",{}", style.comma)));

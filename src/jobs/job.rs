@@ -274,6 +274,11 @@ impl<E> JobContext<E> {
         self.shared.tell();
     }
 
+    /// Lets the next [`Self::ask`] wait for a person, as if the job had been told to pause.
+    pub fn pause(&self) {
+        JobHandle(Arc::clone(&self.shared)).pause();
+    }
+
     /// Asks whether to go on. Waits while the job is paused; `Break` means to stop cleanly now.
     pub fn ask(&self) -> ControlFlow<()> {
         let mut state = self.shared.state();

@@ -1,24 +1,36 @@
 //! A training run as a job.
 
-use std::path::{Path, PathBuf};
+mod evaluation;
+mod record;
 
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use self::evaluation::EvaluationSet;
+use self::record::Record;
 use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::DeviceInfo;
-use crate::training::{Outcome, TrainingConfig, TrainingError, TrainingEvent, TrainingFile, train};
-use crate::workspace::{NewRun, Run, RunState, Runs, WorkspaceError};
+use crate::model::EmbeddingModel;
+use crate::training::{
+    Checkpoints, Command, Evaluation, Host, Outcome, Places, TrainingConfig, TrainingError, TrainingEvent,
+    TrainingFile, read_files, train,
+};
+use crate::workspace::{NewRun, Run, RunState, Runs};
 
 /// What is to be trained, where, and where it goes.
 pub struct TrainRequest {
     config: TrainingConfig,
     device: DeviceInfo,
     files: Vec<TrainingFile>,
-    output: PathBuf,
-    run: Option<Run>,
+    run: Run,
+    /// The step to go on from; 0 for the beginning of a run that had begun before.
+    resume: Option<usize>,
+    evaluation: Option<EvaluationSet>,
 }
 
 impl TrainRequest {
-    /// A run whose model goes to `output_dir` if that is set; else a folder for it is made among `runs`,
-    /// which keeps options, events and state, too.
+    /// A new run with a folder of its own among `runs`; its model goes to `output_dir` if that is set.
     pub fn new(
         runs: &Runs,
         mut config: TrainingConfig,
@@ -26,20 +38,22 @@ impl TrainRequest {
         files: Vec<TrainingFile>,
     ) -> Result<Self, Failure> {
         // What is written down must be found again from any folder.
-        let data = config.train_data.iter_mut();
-        for path in data.chain(&mut config.output_dir).chain([&mut config.model_name_or_path]) {
+        let data = config.train_data.iter_mut().chain(&mut config.eval_data);
+        let places = data.chain(&mut config.output_dir).chain(&mut config.eval_corpus);
+        for path in places.chain([&mut config.model_name_or_path]) {
             *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
         }
         let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
         if !problems.is_empty() {
             return Err(Failure::new(problems.join(", "), "correct this and start again"));
         }
-        if let Some(output) = config.output_dir.clone() {
-            if !config.overwrite_output_dir && !is_free(&output) {
-                return Err(TrainingError::OutputExists(output).into());
-            }
-            return Ok(Self { config, device, files, output, run: None });
+        if let Some(output) = config.output_dir.as_ref()
+            && !config.overwrite_output_dir
+            && !is_free(output)
+        {
+            return Err(TrainingError::OutputExists(output.clone()).into());
         }
+        let evaluation = EvaluationSet::read(&config)?;
         let data: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         let run = runs.create(&NewRun {
             name: &name(&config.model_name_or_path),
@@ -48,57 +62,131 @@ impl TrainRequest {
             device: &device.label(),
             seed: config.seed,
             config: &toml::to_string(&config)?,
+            model: config.output_dir.as_deref(),
         })?;
-        Ok(Self { config, device, files, output: run.model_folder(), run: Some(run) })
+        if files.iter().any(|file| file.unsaved) {
+            config.train_data = record::copy_rows(&run, &files)?;
+            run.set_config(&toml::to_string(&config)?)?;
+        }
+        Ok(Self { config, device, files, run, resume: None, evaluation })
+    }
+
+    /// Goes on with the run in a folder, from the last checkpoint or else from the beginning. `config` is
+    /// [`config_of`] the folder, perhaps changed. The second value are remarks on the data.
+    pub fn resume(folder: &Path, config: TrainingConfig, device: DeviceInfo) -> Result<(Self, Vec<String>), Failure> {
+        let paths: Vec<PathBuf> = config.train_data.iter().map(|path| folder.join(path)).collect();
+        let (files, warnings) = read_files(&paths)?;
+        let evaluation = EvaluationSet::read(&config)?;
+        let run = Run::resume(folder)?;
+        let resume = Some(Checkpoints::steps(&run.checkpoints()).last().copied().unwrap_or(0));
+        run.set_config(&toml::to_string(&config)?)?;
+        Ok((Self { config, device, files, run, resume, evaluation }, warnings))
     }
 
     /// Where the tuned model will be.
-    pub fn output(&self) -> &Path {
-        &self.output
+    pub fn output(&self) -> PathBuf {
+        self.run.model_folder()
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        self.run.folder()
+    }
+
+    pub fn config(&self) -> &TrainingConfig {
+        &self.config
+    }
+}
+
+/// The options of the run in a folder.
+pub fn config_of(folder: &Path) -> Result<TrainingConfig, Failure> {
+    Ok(toml::from_str(&Run::open(folder)?.config()?)?)
+}
+
+/// The reins of a run beside its job's.
+#[derive(Clone, Debug)]
+pub struct Steering(Sender<Command>);
+
+impl Steering {
+    /// The run obeys after the step it is at; once it is over, nobody minds.
+    pub fn tell(&self, command: Command) {
+        let _ = self.0.send(command);
     }
 }
 
 /// Puts a run into the queue of its device.
-pub fn start(jobs: &Jobs, request: TrainRequest) -> Job<TrainingEvent> {
-    let TrainRequest { config, device, files, output, run } = request;
-    let mut log = Log { run, told: false };
-    let title = format!("Train {}", name(&config.model_name_or_path));
-    let on = device.clone();
-    jobs.start(&on, title, move |room, context| {
+pub fn start(jobs: &Jobs, request: TrainRequest) -> (Job<TrainingEvent>, Steering) {
+    let (sender, commands) = channel();
+    let title = format!("Train {}", name(&request.config.model_name_or_path));
+    let device = request.device.clone();
+    // From here on the run is over when this ends, however it ends.
+    let TrainRequest { config, device: on, files, run, resume, evaluation } = request;
+    let mut record = Record::new(run, resume);
+    let job = jobs.start(&device, title, move |room, context| {
         context.stage("preparing", "");
         // The device's memory is for the run.
         room.clear();
-        let result =
-            train(&config, &device, files, &output, &|| context.ask(), &mut |event| tell(context, &mut log, event));
-        let written = match (&mut log.run, &result) {
-            (Some(run), Ok(Outcome::Finished { .. })) => run.set_state(RunState::Done),
-            (Some(run), Ok(Outcome::Stopped { .. })) => run.set_state(RunState::Cancelled),
-            (Some(run), Err(error)) => run.fail(&error.to_string()),
-            (None, _) => Ok(()),
-        };
-        log.check(context, written);
+        let (output, checkpoints) = (record.run().model_folder(), record.run().checkpoints());
+        let places = Places { output: &output, checkpoints: &checkpoints, resume };
+        let mut host = JobHost { context, record: &mut record, commands, evaluation };
+        let result = train(&config, &on, files, places, &mut host);
+        record.end(context, |run| match &result {
+            Ok(Outcome::Finished { .. }) => run.set_state(RunState::Done),
+            Ok(Outcome::Stopped { .. }) => run.set_state(RunState::Cancelled),
+            Err(error) => run.fail(&error.to_string()),
+        });
         result?;
         Ok(())
-    })
+    });
+    (job, Steering(sender))
 }
 
-fn tell(context: &JobContext<TrainingEvent>, log: &mut Log, event: TrainingEvent) {
-    match &event {
-        TrainingEvent::Started(plan) => {
-            context.stage("training", "steps");
-            context.progress(0, plan.steps);
-        }
-        TrainingEvent::Step(step) => {
-            context.progress(step.step, step.steps);
-            if step.step == step.steps {
-                context.stage("saving", "");
+/// A run's host: its events go to the job and into the run's folder.
+struct JobHost<'a> {
+    context: &'a JobContext<TrainingEvent>,
+    record: &'a mut Record,
+    commands: Receiver<Command>,
+    evaluation: Option<EvaluationSet>,
+}
+
+impl Host for JobHost<'_> {
+    fn tell(&mut self, event: TrainingEvent) {
+        match &event {
+            TrainingEvent::Started(plan) => {
+                self.context.stage("training", "steps");
+                self.context.progress(0, plan.steps);
             }
+            TrainingEvent::Step(step) => {
+                self.context.progress(step.step, step.steps);
+                if step.step == step.steps {
+                    self.context.stage("saving", "");
+                }
+            }
+            _ => {}
         }
-        TrainingEvent::Warning { .. } | TrainingEvent::Saved { .. } => {}
+        self.record.take(self.context, &event);
+        self.context.send(event);
     }
-    let written = log.run.as_ref().map_or(Ok(()), |run| run.append(&event));
-    log.check(context, written);
-    context.send(event);
+
+    fn ask(&mut self) -> ControlFlow<()> {
+        self.context.ask()
+    }
+
+    fn pause(&mut self) {
+        self.context.pause();
+    }
+
+    fn command(&mut self) -> Option<Command> {
+        self.commands.try_recv().ok()
+    }
+
+    fn questions(&self) -> Option<Vec<String>> {
+        self.evaluation.as_ref().map(EvaluationSet::texts)
+    }
+
+    fn evaluate(&mut self, model: &EmbeddingModel) -> Result<Option<Evaluation>, TrainingError> {
+        self.evaluation.as_ref().map_or(Ok(None), |set| set.evaluate(model, &mut || self.context.ask()))
+    }
 }
 
 /// The last part of a model folder's path.
@@ -111,37 +199,6 @@ fn is_free(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),
         Err(_) => !folder.exists(),
-    }
-}
-
-/// The run's folder. That it cannot be written is worth one warning, not the run.
-struct Log {
-    run: Option<Run>,
-    told: bool,
-}
-
-impl Log {
-    fn check(&mut self, context: &JobContext<TrainingEvent>, written: Result<(), WorkspaceError>) {
-        if let Err(error) = written
-            && !std::mem::replace(&mut self.told, true)
-        {
-            context.send(TrainingEvent::Warning { text: format!("the run's record is not kept: {error}") });
-        }
-    }
-}
-
-/// A run that was cancelled in the queue, or ended by a panic, does not stay behind as if it ran.
-impl Drop for Log {
-    fn drop(&mut self) {
-        let Some(run) = self.run.as_mut().filter(|run| !run.record().state.is_over()) else { return };
-        let written = if std::thread::panicking() {
-            run.fail("the program made a mistake")
-        } else {
-            run.set_state(RunState::Cancelled)
-        };
-        if let Err(error) = written {
-            log::warn!("{error}");
-        }
     }
 }
 
@@ -178,8 +235,8 @@ mod tests {
         let runs = Runs::new(folder.path());
         let jobs = Jobs::new(|| ());
         let request = request(&runs, |_| ()).unwrap();
-        let output = request.output().to_path_buf();
-        let job = start(&jobs, request);
+        let output = request.output();
+        let (job, _) = start(&jobs, request);
         assert_eq!(job.wait(), Status::Done);
         let run = only_run(&runs);
         assert_eq!(run.record().state, RunState::Done);
@@ -197,8 +254,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (first_runs, second_runs) = (Runs::new(folder.path().join("1")), Runs::new(folder.path().join("2")));
         let jobs = Jobs::new(|| ());
-        let first = start(&jobs, request(&first_runs, |config| config.max_steps = Some(100_000)).unwrap());
-        let second = start(&jobs, request(&second_runs, |_| ()).unwrap());
+        let (first, _) = start(&jobs, request(&first_runs, |config| config.max_steps = Some(100_000)).unwrap());
+        let (second, _) = start(&jobs, request(&second_runs, |_| ()).unwrap());
         while !matches!(first.next(), Some(TrainingEvent::Step(_))) {}
         second.cancel();
         first.cancel();
@@ -220,7 +277,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let runs = Runs::new(folder.path());
         let jobs = Jobs::new(|| ());
-        let job = start(&jobs, request(&runs, |config| config.model_name_or_path = "no/such/model".into()).unwrap());
+        let (job, _) =
+            start(&jobs, request(&runs, |config| config.model_name_or_path = "no/such/model".into()).unwrap());
         let Status::Failed(failure) = job.wait() else { panic!("{:?}", job.status()) };
         assert!(failure.why.contains("no/such/model"), "{failure}");
         let run = only_run(&runs);

@@ -3,19 +3,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use serde_json::json;
 
 use super::embeddings::{Embeddings, Matrix, SparseVector};
 use super::encoder::Encoder;
 use super::folder::ModelFolder;
 use super::heads::{COLBERT, Heads, SPARSE, normalized, pool};
 use super::layers::Loader;
+use super::tensor_file::TensorFile;
 use super::texts::TokenTensors;
 use super::weights::{HostTensor, Weights};
 use super::{ModelError, torch};
@@ -218,65 +217,25 @@ impl EmbeddingModel {
 
     fn write_encoder(&self, path: &Path) -> Result<(), ModelError> {
         let names: HashMap<ParamId, &str> = self.names.iter().map(|(id, name)| (*id, name.as_str())).collect();
-        let mut collector = Collector { names, tensors: BTreeMap::new() };
+        let mut collector = Collector { names, tensors: TensorFile::default() };
         self.encoder.visit(&mut collector);
         let mut tensors = collector.tensors;
         for (name, tensor) in &self.unused {
-            tensors.insert(name.clone(), (tensor.shape.clone(), Source::Host(tensor)));
+            tensors.host(name, tensor);
         }
-        safetensors_file(path, &tensors)
+        tensors.write(path)
     }
-}
-
-/// Where a tensor's values are until its turn to be written comes.
-enum Source<'a> {
-    /// On a device, flat.
-    Device(Box<Tensor<1>>),
-    Host(&'a HostTensor),
-}
-
-type Tensors<'a> = BTreeMap<String, (Vec<usize>, Source<'a>)>;
-
-/// Writes tensors one by one, so that only one is on the host at a time.
-/// The format: an 8-byte length, a JSON header, the values.
-fn safetensors_file(path: &Path, tensors: &Tensors) -> Result<(), ModelError> {
-    let failed = |error: std::io::Error| ModelError::file(path, format!("{error}; is there room on the disk?"));
-    let mut header = serde_json::Map::from_iter([("__metadata__".to_owned(), json!({ "format": "pt" }))]);
-    let mut end = 0;
-    for (name, (shape, _)) in tensors {
-        let start = end;
-        end += shape.iter().product::<usize>() * 4;
-        header.insert(name.clone(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }));
-    }
-    let mut header = serde_json::Value::Object(header).to_string();
-    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
-    let mut file = BufWriter::new(fs::File::create(path).map_err(failed)?);
-    file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
-    file.write_all(header.as_bytes()).map_err(failed)?;
-    for (_, source) in tensors.values() {
-        let values = match source {
-            Source::Device(flat) => Cow::Owned(read((**flat).clone())?),
-            Source::Host(tensor) => Cow::Borrowed(&tensor.values),
-        };
-        for value in values.iter() {
-            file.write_all(&value.to_le_bytes()).map_err(failed)?;
-        }
-    }
-    file.flush().map_err(failed)
 }
 
 struct Collector<'a> {
     names: HashMap<ParamId, &'a str>,
-    tensors: Tensors<'a>,
+    tensors: TensorFile<'a>,
 }
 
 impl ModuleVisitor for Collector<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(name) = self.names.get(&param.id) {
-            let tensor = param.val();
-            let shape = tensor.dims().to_vec();
-            let flat = tensor.reshape([shape.iter().product::<usize>()]);
-            self.tensors.insert((*name).to_owned(), (shape, Source::Device(Box::new(flat))));
+            self.tensors.device(name, param.val());
         }
     }
 }

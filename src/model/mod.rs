@@ -15,6 +15,7 @@ mod pair_scores;
 pub mod profile;
 pub mod random;
 mod reranker;
+pub(crate) mod tensor_file;
 pub(crate) mod texts;
 mod tokenizer;
 mod torch;

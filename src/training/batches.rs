@@ -136,8 +136,14 @@ impl Batches {
 
     /// The micro-batches of an epoch, one by one.
     pub fn epoch(&self, epoch: usize) -> impl ExactSizeIterator<Item = MicroBatch> + '_ {
+        self.epoch_from(epoch, 0)
+    }
+
+    /// The micro-batches of an epoch from one of them on.
+    pub fn epoch_from(&self, epoch: usize, first: usize) -> impl ExactSizeIterator<Item = MicroBatch> + '_ {
         let seed = mix(mix(self.config.seed, epoch as u64), 1);
-        self.chunks(epoch).into_iter().enumerate().map(move |(index, (source, rows))| {
+        let chunks = self.chunks(epoch).into_iter().enumerate();
+        chunks.skip(first).map(move |(index, (source, rows))| {
             let mut rng = ChaCha8Rng::seed_from_u64(mix(seed, index as u64));
             self.micro_batch(&self.sources[source], &rows, &mut rng)
         })
@@ -331,7 +337,13 @@ mod tests {
         let text: String = rows.as_array().unwrap().iter().map(|row| format!("{row}\n")).collect();
         let dataset = Dataset::from_bytes(text.into_bytes());
         let (lines, rows) = dataset.rows().into_iter().unzip();
-        TrainingFile { path: path.into(), in_folder: Path::new(path).parent() != Some(Path::new("")), rows, lines }
+        TrainingFile {
+            path: path.into(),
+            in_folder: Path::new(path).parent() != Some(Path::new("")),
+            rows,
+            lines,
+            unsaved: false,
+        }
     }
 
     fn base() -> TrainingConfig {

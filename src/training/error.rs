@@ -21,8 +21,14 @@ pub enum TrainingError {
     NoBatches { rows: usize, batch_size: usize },
     #[error("no parameter is trained; raise trainable_layers or switch fix_encoder off")]
     NothingToTrain,
-    #[error("the gradient is no longer a number; lower learning_rate, or raise temperature")]
-    NotANumber,
+    #[error("the checkpoint {} {cause}", path.display())]
+    Checkpoint { path: PathBuf, cause: String },
+    #[error(
+        "{what} is not what the run began with, so it cannot go on as if nothing had happened; put it back, or start a new run"
+    )]
+    Changed { what: String },
+    #[error("the evaluation failed: {0}")]
+    Evaluation(String),
     #[error("{} is not empty; choose another output_dir, or switch overwrite_output_dir on", .0.display())]
     OutputExists(PathBuf),
     #[error(transparent)]

@@ -1,5 +1,6 @@
 //! What a run tells while it goes. The window, the command line and the run's log read the same events.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -12,12 +13,60 @@ use super::forecast::MemoryForecast;
 pub enum TrainingEvent {
     /// The run is set up; nothing has been computed yet.
     Started(RunPlan),
+    /// The run goes on after this step; what was told of later ones before does not count.
+    Resumed {
+        step: usize,
+    },
+    /// The questions of all evaluations, in their order.
+    Questions {
+        texts: Vec<String>,
+    },
     /// One optimiser step is done.
     Step(StepReport),
+    /// The step's loss or gradient was not finite: the weights stay as they were before it.
+    Skipped {
+        step: usize,
+        /// Steps of the whole run that were skipped so far.
+        skipped: usize,
+        /// 16-bit floats overflowed; the loss scale is halved, which happens now and then.
+        overflow: bool,
+    },
+    Evaluated(Evaluation),
+    /// The last evaluation was the best of the run so far.
+    Best {
+        step: usize,
+        metric: String,
+        value: f64,
+    },
+    /// From the next step on, the schedule's highest learning rate is this.
+    LearningRate {
+        step: usize,
+        learning_rate: f64,
+    },
+    /// A checkpoint was written.
+    Checkpoint {
+        step: usize,
+        folder: PathBuf,
+    },
+    /// The run cannot go on by itself and has paused: why, and what to try.
+    Halted {
+        step: usize,
+        why: String,
+    },
+    /// The metric has not become better for as long as was allowed; `best` is the step when it was.
+    StoppedEarly {
+        step: usize,
+        best: usize,
+    },
     /// Something can be survived but should be known.
-    Warning { text: String },
-    /// A folder with a model was written.
-    Saved { step: usize, folder: PathBuf },
+    Warning {
+        text: String,
+    },
+    /// A folder with a model was written; `step` is the step that the model is of.
+    Saved {
+        step: usize,
+        folder: PathBuf,
+    },
 }
 
 /// What a run is going to do.
@@ -25,6 +74,8 @@ pub enum TrainingEvent {
 pub struct RunPlan {
     pub device: String,
     pub rows: usize,
+    /// A hash of the rows.
+    pub data: String,
     /// Optimiser steps in the whole run.
     pub steps: usize,
     pub micro_batches_per_epoch: usize,
@@ -32,7 +83,6 @@ pub struct RunPlan {
     /// Parameters that the run changes.
     pub trainable_parameters: usize,
     /// What the largest micro-batch takes.
-    #[serde(default)]
     pub memory: MemoryForecast,
 }
 
@@ -54,6 +104,24 @@ pub struct StepReport {
     pub tokens: usize,
     /// Seconds this step took.
     pub seconds: f64,
+    /// When it was done, in seconds since 1970.
+    pub time: f64,
+    /// Bytes of the device's memory in use; `None` where nobody says.
+    pub memory: Option<u64>,
+}
+
+/// What the model finds at one point of the run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Steps done; 0 is the base model.
+    pub step: usize,
+    pub epoch: f64,
+    /// When it was done, in seconds since 1970.
+    pub time: f64,
+    /// From 0 to 1, by the names of [`EVALUATION_METRICS`](super::EVALUATION_METRICS).
+    pub metrics: BTreeMap<String, f64>,
+    /// Rank from 1 of each question's first right passage, in the order of [`TrainingEvent::Questions`].
+    pub ranks: Vec<Option<usize>>,
 }
 
 /// A loss and the parts it is made of, before their weights. Parts that a run does not have are `None`.
@@ -67,6 +135,8 @@ pub struct LossParts {
     pub self_distill_dense: Option<f64>,
     pub self_distill_sparse: Option<f64>,
     pub self_distill_colbert: Option<f64>,
+    /// The teacher's part within the total, weighted as there.
+    pub knowledge_distill: Option<f64>,
 }
 
 impl LossParts {
@@ -85,6 +155,13 @@ impl LossParts {
             self_distill_dense: mean(&|loss| loss.self_distill_dense),
             self_distill_sparse: mean(&|loss| loss.self_distill_sparse),
             self_distill_colbert: mean(&|loss| loss.self_distill_colbert),
+            knowledge_distill: mean(&|loss| loss.knowledge_distill),
         }
     }
+}
+
+/// Now, in seconds since 1970.
+pub(super) fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
 }

@@ -16,6 +16,8 @@ pub struct TrainingFile {
     pub rows: Vec<Arc<Row>>,
     /// Line numbers of the rows, from 1.
     pub lines: Vec<usize>,
+    /// The rows are not in the file as they are here.
+    pub unsaved: bool,
 }
 
 /// Reads `train_data`: files, and the `.json` and `.jsonl` files that lie directly in folders (by name).
@@ -51,7 +53,23 @@ fn read_file(path: &Path, in_folder: bool, warnings: &mut Vec<String>) -> Result
         warnings.push(format!("{}: {} line(s) cannot be used and are left out, the first is line {first}; `weldbench validate` lists them", path.display(), bad.len()));
     }
     let (lines, rows) = dataset.rows().into_iter().unzip();
-    Ok(TrainingFile { path: path.to_path_buf(), in_folder, rows, lines })
+    Ok(TrainingFile { path: path.to_path_buf(), in_folder, rows, lines, unsaved: false })
+}
+
+/// A hash of all rows in their order, by which a run knows its data again.
+pub(super) fn fingerprint(files: &[TrainingFile]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(&(file.rows.len() as u64).to_le_bytes());
+        for row in &file.rows {
+            let Row { query, pos, neg, pos_scores, neg_scores, prompt, kind, other, .. } = &**row;
+            let read = (query, pos, neg, pos_scores, neg_scores, prompt, kind, other);
+            // Plain data can always be written.
+            let text = serde_json::to_vec(&read).unwrap_or_default();
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(&text);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 impl TrainingFile {

@@ -51,15 +51,26 @@ pub struct Teacher {
     pub kind: KdLossType,
 }
 
+/// The loss of a score matrix, and the part of it that a teacher gave; each `[1]`.
+#[derive(Clone)]
+pub struct RankingLoss {
+    pub all: Tensor<1>,
+    pub teacher: Option<Tensor<1>>,
+}
+
 /// The loss of one score matrix `[queries, columns]`: contrastive, with the teacher's part if there is one.
-pub fn ranking_loss(scores: Tensor<2>, layout: &Layout, teacher: Option<&Teacher>) -> Tensor<1> {
+pub fn ranking_loss(scores: Tensor<2>, layout: &Layout, teacher: Option<&Teacher>) -> RankingLoss {
     match teacher {
-        None => contrastive(scores, layout),
+        None => RankingLoss { all: contrastive(scores, layout), teacher: None },
         Some(Teacher { chances, kind: KdLossType::KlDiv }) => {
             let own = scores.clone().gather(1, layout.own(&scores.device()));
-            soft_cross_entropy(own, chances.clone()) + contrastive(scores, layout)
+            let distilled = soft_cross_entropy(own, chances.clone());
+            RankingLoss { all: distilled.clone() + contrastive(scores, layout), teacher: Some(distilled) }
         }
-        Some(Teacher { chances, kind: KdLossType::M3KdLoss }) => m3_distillation(scores, layout, chances.clone()),
+        Some(Teacher { chances, kind: KdLossType::M3KdLoss }) => {
+            let distilled = m3_distillation(scores, layout, chances.clone());
+            RankingLoss { all: distilled.clone(), teacher: Some(distilled) }
+        }
     }
 }
 
@@ -125,6 +136,8 @@ pub struct Losses {
     pub total: Tensor<1>,
     pub dense: Tensor<1>,
     pub unified: Option<UnifiedLosses>,
+    /// The teacher's part of the total.
+    pub knowledge_distill: Option<Tensor<1>>,
 }
 
 pub struct UnifiedLosses {
@@ -155,29 +168,45 @@ pub fn unified(
         [&dense, &sparse, &colbert].map(|scores| soft_cross_entropy(scores.clone(), chances.clone()))
     });
     let loss = |scores| ranking_loss(scores, layout, teacher);
-    let (dense, sparse, colbert, ensemble) = (loss(dense), loss(sparse), loss(colbert), loss(ensemble));
-    let mut total =
-        (dense.clone() + ensemble.clone() + sparse.clone().mul_scalar(SPARSE_LOSS) + colbert.clone()).div_scalar(4.0);
+    let all = [dense, ensemble, sparse, colbert].map(loss);
+    let sum = |[dense, ensemble, sparse, colbert]: [Tensor<1>; 4]| {
+        (dense + ensemble + sparse.mul_scalar(SPARSE_LOSS) + colbert).div_scalar(4.0)
+    };
+    let taught: Vec<Tensor<1>> = all.iter().filter_map(|loss| loss.teacher.clone()).collect();
+    let mut knowledge_distill = taught.try_into().ok().map(sum);
+    let all = all.map(|loss| loss.all);
+    let mut total = sum(all.clone());
     if let Some([dense, sparse, colbert]) = &distilled {
         let distilled = dense.clone() + sparse.clone().mul_scalar(SPARSE_LOSS) + colbert.clone();
         total = (total + distilled.div_scalar(3.0)).div_scalar(2.0);
+        knowledge_distill = knowledge_distill.map(|part| part.div_scalar(2.0));
     }
-    Losses { total, dense, unified: Some(UnifiedLosses { sparse, colbert, ensemble, self_distill: distilled }) }
+    let [dense, ensemble, sparse, colbert] = all;
+    let unified = UnifiedLosses { sparse, colbert, ensemble, self_distill: distilled };
+    Losses { total, dense, unified: Some(unified), knowledge_distill }
 }
 
 impl Losses {
     /// All losses in one tensor, to be read from the device at once; [`parts`](Self::parts) takes them apart.
+    ///
+    /// The total and the dense part; then sparse, ColBERT and ensemble; then three of self-distillation; and at last
+    /// the teacher's part, whose presence shows in the number of values: 3, 6 or 9 instead of 2, 5 or 8.
     pub fn packed(&self) -> Tensor<1> {
         let mut all = vec![self.total.clone(), self.dense.clone()];
         if let Some(unified) = &self.unified {
             all.extend([&unified.sparse, &unified.colbert, &unified.ensemble].map(Tensor::clone));
             all.extend(unified.self_distill.iter().flatten().cloned());
         }
+        all.extend(self.knowledge_distill.clone());
         Tensor::cat(all, 0)
     }
 
     /// What [`packed`](Self::packed) packed.
     pub fn parts(packed: &[f32]) -> LossParts {
+        let (knowledge_distill, packed) = match packed {
+            [rest @ .., last] if packed.len().is_multiple_of(3) => (Some(f64::from(*last)), rest),
+            all => (None, all),
+        };
         let at = |index: usize| packed.get(index).copied().map(f64::from);
         LossParts {
             total: at(0).unwrap_or(f64::NAN),
@@ -188,6 +217,7 @@ impl Losses {
             self_distill_dense: at(5),
             self_distill_sparse: at(6),
             self_distill_colbert: at(7),
+            knowledge_distill,
         }
     }
 }

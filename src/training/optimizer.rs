@@ -15,14 +15,14 @@ pub struct AdamW {
     beta2: f64,
     epsilon: f64,
     weight_decay: f64,
-    steps: i32,
-    moments: HashMap<ParamId, Moments>,
+    pub(super) steps: i32,
+    pub(super) moments: HashMap<ParamId, Moments>,
 }
 
 /// Running means of a parameter's gradient and of its square, flat.
-struct Moments {
-    first: Tensor<1>,
-    second: Tensor<1>,
+pub(super) struct Moments {
+    pub(super) first: Tensor<1>,
+    pub(super) second: Tensor<1>,
 }
 
 impl AdamW {

@@ -2,123 +2,395 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Instant;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::TrainingError;
-use super::batches::Batches;
+use super::batches::{Batches, MicroBatch};
+use super::checkpoints::{Best, Checkpoints, Standing};
 use super::config::TrainingConfig;
-use super::events::{LossParts, RunPlan, StepReport, TrainingEvent};
-use super::files::TrainingFile;
+use super::events::{LossParts, RunPlan, StepReport, TrainingEvent, now};
+use super::files::{TrainingFile, fingerprint};
 use super::forecast::{MemoryForecast, MicroBatchSize, concerns};
+use super::host::{Command, Host};
 use super::schedule::{Plan, learning_rate};
-use super::trainer::Trainer;
-use crate::compute::DeviceInfo;
-use crate::model::{EmbeddingModel, ModelFolder};
+use super::trainer::{StepResult, Trainer};
+use crate::compute::{DeviceInfo, memory_in_use};
+use crate::model::{EmbeddingModel, ModelFolder, Tokenizer};
+
+/// So many steps in a row without finite numbers, and the run asks for help.
+const PATIENCE: usize = 3;
+
+/// The device is asked for its memory no more often than this: it must finish its work to answer.
+const BETWEEN_MEMORY: Duration = Duration::from_secs(2);
+
+/// Where a run's files lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// Folder of the tuned model.
+    pub output: &'a Path,
+    /// Folder of the checkpoints.
+    pub checkpoints: &'a Path,
+    /// Goes on from this step's checkpoint; from 0 without one.
+    pub resume: Option<usize>,
+}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// All steps are done and the model is saved; the mean loss of all steps.
+    /// The model is saved; the mean loss of all steps.
     Finished { steps: usize, mean_loss: f64 },
-    /// Stopped after this many steps; nothing was saved.
+    /// Stopped after this many steps; no model was saved.
     Stopped { step: usize },
 }
 
-/// Trains `model_name_or_path` on `files` and writes the tuned model into `output`.
+/// Trains `model_name_or_path` on `files` and writes checkpoints and the tuned model.
 ///
-/// `ask` is called before each micro-batch: it may wait (a pause), and `Break` ends the run. `tell` gets
-/// the run's events. Call it on the thread that belongs to the device.
+/// Call it on the thread that belongs to the device.
 pub fn train(
     config: &TrainingConfig,
     device: &DeviceInfo,
     files: Vec<TrainingFile>,
-    output: &Path,
-    ask: &dyn Fn() -> ControlFlow<()>,
-    tell: &mut dyn FnMut(TrainingEvent),
+    places: Places,
+    host: &mut dyn Host,
 ) -> Result<Outcome, TrainingError> {
-    let problems = config.problems();
-    if !problems.is_empty() {
-        return Err(TrainingError::Options(problems));
+    let mut run = Run::prepare(config, device, files, places, host)?;
+    if run.go(host)?.is_break() {
+        return Ok(Outcome::Stopped { step: run.standing.step });
     }
-    let folder = ModelFolder::open(&config.model_name_or_path)?;
-    let largest = MicroBatchSize::largest(config, folder.max_length());
-    let memory = MemoryForecast::of(config, folder.config(), &largest);
-    for text in concerns(config, folder.config(), &largest, &device.limits) {
-        tell(TrainingEvent::Warning { text });
-    }
-    let model = EmbeddingModel::load_folder(folder, &device.open()?)?;
-    let batches = Batches::new(config, files, model.folder())?;
-    let plan = Plan::new(config, batches.per_epoch());
-    let tokenizer = model.folder().tokenizer().clone();
-    let longest = model.folder().max_length();
-    for (name, wanted) in [("query_max_len", config.query_max_len), ("passage_max_len", config.passage_max_len)] {
-        if wanted > longest {
-            tell(TrainingEvent::Warning {
-                text: format!("{name} is {wanted}, but the model reads {longest} tokens; longer texts are cut there"),
-            });
+    run.finish(host)
+}
+
+struct Run<'a> {
+    config: &'a TrainingConfig,
+    places: Places<'a>,
+    checkpoints: Checkpoints,
+    batches: Rc<Batches>,
+    tokenizer: Tokenizer,
+    plan: Plan,
+    longest: usize,
+    trainer: Trainer,
+    standing: Standing,
+    /// The step of the last checkpoint.
+    saved: Option<usize>,
+    /// Steps in a row that were skipped.
+    failed: usize,
+    memory: Memory,
+}
+
+impl<'a> Run<'a> {
+    fn prepare(
+        config: &'a TrainingConfig,
+        device: &DeviceInfo,
+        files: Vec<TrainingFile>,
+        places: Places<'a>,
+        host: &mut dyn Host,
+    ) -> Result<Self, TrainingError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(TrainingError::Options(problems));
         }
-    }
-    let mut trainer = Trainer::new(config, model)?;
-    for text in trainer.remarks() {
-        tell(TrainingEvent::Warning { text });
-    }
-    let (parameters, trainable_parameters) = trainer.parameters();
-    tell(TrainingEvent::Started(RunPlan {
-        device: device.label(),
-        rows: batches.rows(),
-        steps: plan.steps,
-        micro_batches_per_epoch: plan.micro_batches_per_epoch,
-        parameters,
-        trainable_parameters,
-        memory,
-    }));
-    let mut loss_sum = 0.0;
-    let mut step = 0;
-    let mut epoch = 0;
-    while step < plan.steps {
-        let mut micro_batches = batches.epoch(epoch);
-        while step < plan.steps && micro_batches.len() > 0 {
-            let started = Instant::now();
-            let (_, window) = plan.window_of(step);
-            let weight = 1.0 / window.len() as f64;
-            let mut tokens = 0;
-            for micro_batch in micro_batches.by_ref().take(window.len()) {
-                if ask().is_break() {
-                    return Ok(Outcome::Stopped { step });
-                }
-                let batch = micro_batch.tokenize(&tokenizer, config, longest)?;
-                tokens += batch.tokens();
-                trainer.micro_batch(&batch, weight);
+        let folder = ModelFolder::open(&config.model_name_or_path)?;
+        let largest = MicroBatchSize::largest(config, folder.max_length());
+        let memory = MemoryForecast::of(config, folder.config(), &largest);
+        for text in concerns(config, folder.config(), &largest, &device.limits) {
+            host.tell(TrainingEvent::Warning { text });
+        }
+        let (base_model, data) = (folder.fingerprint()?, fingerprint(&files));
+        let resumed = places.resume.filter(|step| *step > 0).map(|step| Checkpoints::at(places.checkpoints, step));
+        if let Some(checkpoint) = &resumed {
+            let before = Checkpoints::read(checkpoint)?;
+            if before.base_model != base_model {
+                return Err(TrainingError::Changed { what: config.model_name_or_path.display().to_string() });
             }
-            let rate = learning_rate(config, step, plan.steps);
-            let result = trainer.step(rate)?;
-            step += 1;
-            if !result.updated {
-                tell(TrainingEvent::Warning {
+            if before.data != data {
+                return Err(TrainingError::Changed { what: "the training data".into() });
+            }
+        }
+        let open = device.open()?;
+        let model = EmbeddingModel::load_folder(folder, &open)?;
+        let batches = Rc::new(Batches::new(config, files, model.folder())?);
+        let tokenizer = model.folder().tokenizer().clone();
+        let plan = Plan::new(config, batches.per_epoch());
+        let longest = model.folder().max_length();
+        for (name, wanted) in [("query_max_len", config.query_max_len), ("passage_max_len", config.passage_max_len)] {
+            if wanted > longest {
+                host.tell(TrainingEvent::Warning {
                     text: format!(
-                        "step {step}: 16-bit floats overflowed; the step was left out and the loss scale halved"
+                        "{name} is {wanted}, but the model reads {longest} tokens; longer texts are cut there"
                     ),
                 });
-                continue;
-            }
-            let loss = LossParts::mean(&result.micro_batches);
-            loss_sum += loss.total;
-            if step % config.logging_steps == 0 || step == plan.steps {
-                tell(TrainingEvent::Step(StepReport {
-                    step,
-                    steps: plan.steps,
-                    epoch: epoch as f64 + window.end as f64 / plan.micro_batches_per_epoch as f64,
-                    loss,
-                    learning_rate: rate,
-                    grad_norm: result.grad_norm,
-                    tokens,
-                    seconds: started.elapsed().as_secs_f64(),
-                }));
             }
         }
-        epoch += 1;
+        let mut trainer = Trainer::new(config, model)?;
+        for text in trainer.remarks() {
+            host.tell(TrainingEvent::Warning { text });
+        }
+        let (parameters, trainable_parameters) = trainer.parameters();
+        host.tell(TrainingEvent::Started(RunPlan {
+            device: device.label(),
+            rows: batches.rows(),
+            data: data.clone(),
+            steps: plan.steps,
+            micro_batches_per_epoch: plan.micro_batches_per_epoch,
+            parameters,
+            trainable_parameters,
+            memory,
+        }));
+        if let Some(texts) = host.questions() {
+            host.tell(TrainingEvent::Questions { texts });
+        }
+        let checkpoints = Checkpoints::new(places.checkpoints, config.save_total_limit);
+        let standing = match &resumed {
+            Some(checkpoint) => {
+                let standing = Checkpoints::restore(checkpoint, &mut trainer)?;
+                checkpoints.forget_after(standing.step);
+                standing
+            }
+            None => Standing {
+                step: 0,
+                counters: trainer.counters(),
+                learning_rate: config.learning_rate,
+                loss_sum: 0.0,
+                losses: 0,
+                skipped: 0,
+                best: None,
+                worse: 0,
+                base_model,
+                data,
+            },
+        };
+        if places.resume.is_some() {
+            host.tell(TrainingEvent::Resumed { step: standing.step });
+        }
+        let memory = Memory { device: open, asked: None, bytes: None };
+        Ok(Self {
+            config,
+            places,
+            checkpoints,
+            batches,
+            tokenizer,
+            plan,
+            longest,
+            trainer,
+            standing,
+            saved: None,
+            failed: 0,
+            memory,
+        })
     }
-    trainer.into_model().save(output)?;
-    tell(TrainingEvent::Saved { step, folder: output.to_path_buf() });
-    Ok(Outcome::Finished { steps: step, mean_loss: loss_sum / step.max(1) as f64 })
+
+    /// All steps that are left; `Break` if the run was told to end without a model.
+    fn go(&mut self, host: &mut dyn Host) -> Result<ControlFlow<()>, TrainingError> {
+        if self.standing.step == 0 && self.evaluate(host)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let batches = Rc::clone(&self.batches);
+        while self.standing.step < self.plan.steps {
+            let (epoch, window) = self.plan.window_of(self.standing.step);
+            let mut micro_batches = batches.epoch_from(epoch, window.start);
+            while self.standing.step < self.plan.steps && micro_batches.len() > 0 {
+                if self.step(&mut micro_batches, host)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                match self.after_step(host)? {
+                    Next::Step => {}
+                    Next::Finish => return Ok(ControlFlow::Continue(())),
+                    Next::End => return Ok(ControlFlow::Break(())),
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn step(
+        &mut self,
+        micro_batches: &mut dyn Iterator<Item = MicroBatch>,
+        host: &mut dyn Host,
+    ) -> Result<ControlFlow<()>, TrainingError> {
+        let started = Instant::now();
+        let (_, window) = self.plan.window_of(self.standing.step);
+        let weight = 1.0 / window.len() as f64;
+        let mut tokens = 0;
+        for micro_batch in micro_batches.take(window.len()) {
+            if host.ask().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            let batch = micro_batch.tokenize(&self.tokenizer, self.config, self.longest)?;
+            tokens += batch.tokens();
+            self.trainer.micro_batch(&batch, weight);
+        }
+        let scheduled = TrainingConfig { learning_rate: self.standing.learning_rate, ..self.config.clone() };
+        let rate = learning_rate(&scheduled, self.standing.step, self.plan.steps);
+        let result = self.trainer.step(rate)?;
+        self.standing.step += 1;
+        self.standing.counters = self.trainer.counters();
+        self.report(host, &result, rate, tokens, started.elapsed().as_secs_f64());
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Evaluates, saves and ends as the configuration and the host want it.
+    fn after_step(&mut self, host: &mut dyn Host) -> Result<Next, TrainingError> {
+        let step = self.standing.step;
+        let end = step == self.plan.steps;
+        let is_due = |every: Option<usize>| step.is_multiple_of(every.unwrap_or(self.plan.steps_per_epoch()));
+        let mut stop = false;
+        let mut save = is_due(self.config.save_steps) && !end;
+        let mut evaluate = is_due(self.config.eval_steps) || end;
+        while let Some(command) = host.command() {
+            match command {
+                Command::Stop => (stop, evaluate) = (true, true),
+                Command::Evaluate => evaluate = true,
+                Command::Save => save = true,
+                Command::LearningRate(learning_rate) => {
+                    self.standing.learning_rate = learning_rate;
+                    host.tell(TrainingEvent::LearningRate { step, learning_rate });
+                }
+            }
+        }
+        if evaluate && self.evaluate(host)?.is_break() {
+            return Ok(Next::End);
+        }
+        if save {
+            self.save(host);
+        }
+        Ok(if stop || self.stops_early(host) { Next::Finish } else { Next::Step })
+    }
+
+    fn report(&mut self, host: &mut dyn Host, result: &StepResult, rate: f64, tokens: usize, seconds: f64) {
+        let Standing { step, .. } = self.standing;
+        if !result.updated {
+            self.standing.skipped += 1;
+            self.failed += usize::from(!result.overflow);
+            host.tell(TrainingEvent::Skipped { step, skipped: self.standing.skipped, overflow: result.overflow });
+            if self.failed >= PATIENCE {
+                self.failed = 0;
+                self.save(host);
+                host.tell(TrainingEvent::Halted {
+                    step,
+                    why: format!(
+                        "the loss or its gradient was no number in {PATIENCE} steps, one after another; try a learning_rate below {:.0e}, a higher temperature, or fp32, and look for broken rows",
+                        self.standing.learning_rate
+                    ),
+                });
+                host.pause();
+            }
+            return;
+        }
+        self.failed = 0;
+        let loss = LossParts::mean(&result.micro_batches);
+        self.standing.loss_sum += loss.total;
+        self.standing.losses += 1;
+        if step.is_multiple_of(self.config.logging_steps) || step == self.plan.steps {
+            host.tell(TrainingEvent::Step(StepReport {
+                step,
+                steps: self.plan.steps,
+                epoch: self.epoch(),
+                loss,
+                learning_rate: rate,
+                grad_norm: result.grad_norm,
+                tokens,
+                seconds,
+                time: now(),
+                memory: self.memory.bytes(),
+            }));
+        }
+    }
+
+    /// Epochs done, with the fraction of the present one.
+    fn epoch(&self) -> f64 {
+        match self.standing.step.checked_sub(1) {
+            None => 0.0,
+            Some(last) => {
+                let (epoch, window) = self.plan.window_of(last);
+                epoch as f64 + window.end as f64 / self.plan.micro_batches_per_epoch as f64
+            }
+        }
+    }
+
+    fn evaluate(&mut self, host: &mut dyn Host) -> Result<ControlFlow<()>, TrainingError> {
+        if host.questions().is_none() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let Some(mut evaluation) = host.evaluate(&self.trainer.as_model())? else {
+            return Ok(ControlFlow::Break(()));
+        };
+        (evaluation.step, evaluation.epoch, evaluation.time) = (self.standing.step, self.epoch(), now());
+        let value = evaluation.metrics.get(&self.config.metric_for_best_model).copied();
+        host.tell(TrainingEvent::Evaluated(evaluation));
+        let step = self.standing.step;
+        // The base model is no result of the run.
+        let Some(value) = value.filter(|_| step > 0) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if self.standing.best.is_none_or(|best| value > best.value) {
+            self.standing.best = Some(Best { step, value });
+            self.standing.worse = 0;
+            let metric = self.config.metric_for_best_model.clone();
+            host.tell(TrainingEvent::Best { step, metric, value });
+            self.save(host);
+        } else {
+            self.standing.worse += 1;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn stops_early(&self, host: &mut dyn Host) -> bool {
+        let Standing { step, worse, best: Some(best), .. } = self.standing else { return false };
+        let stops = self.config.early_stopping_patience.is_some_and(|patience| worse >= patience);
+        if stops && step < self.plan.steps {
+            host.tell(TrainingEvent::StoppedEarly { step, best: best.step });
+        }
+        stops
+    }
+
+    /// Writes a checkpoint, once a step. That it cannot be written is no reason to lose the run.
+    fn save(&mut self, host: &mut dyn Host) {
+        if self.saved.replace(self.standing.step) == Some(self.standing.step) {
+            return;
+        }
+        host.tell(match self.checkpoints.save(&self.trainer, &self.standing) {
+            Ok(folder) => TrainingEvent::Checkpoint { step: self.standing.step, folder },
+            Err(error) => TrainingEvent::Warning { text: error.to_string() },
+        });
+    }
+
+    /// Writes the tuned model: the best or the last.
+    fn finish(mut self, host: &mut dyn Host) -> Result<Outcome, TrainingError> {
+        let Standing { step, best, .. } = self.standing;
+        let mut of = step;
+        if let Some(best) = best.filter(|best| self.config.load_best_model_at_end && best.step != step) {
+            Checkpoints::restore(&Checkpoints::at(self.places.checkpoints, best.step), &mut self.trainer)?;
+            of = best.step;
+        }
+        self.trainer.into_model().save(self.places.output)?;
+        host.tell(TrainingEvent::Saved { step: of, folder: self.places.output.to_path_buf() });
+        Ok(Outcome::Finished { steps: step, mean_loss: self.standing.loss_sum / self.standing.losses.max(1) as f64 })
+    }
+}
+
+/// What comes after a step.
+enum Next {
+    Step,
+    /// The end, with a model.
+    Finish,
+    /// The end, without one.
+    End,
+}
+
+/// The device's memory, as it was when it was last asked for.
+struct Memory {
+    device: burn::tensor::Device,
+    asked: Option<Instant>,
+    bytes: Option<u64>,
+}
+
+impl Memory {
+    fn bytes(&mut self) -> Option<u64> {
+        if self.asked.is_none_or(|asked| asked.elapsed() >= BETWEEN_MEMORY) {
+            self.bytes = memory_in_use(&self.device);
+            self.asked = Some(Instant::now());
+        }
+        self.bytes
+    }
 }

@@ -7,6 +7,7 @@ mod below;
 mod lora;
 mod pieces;
 mod precision;
+mod state;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -19,12 +20,13 @@ use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation};
 use self::below::Below;
 use self::pieces::Piece;
 use self::precision::{LossScale, Precision};
+pub use self::state::Counters;
 use self::vectors::{Leaves, TextVectors};
 use super::TrainingError;
 use super::batches::TokenizedBatch;
 use super::config::{LossType, TrainingConfig};
 use super::events::LossParts;
-use super::losses::{self, HeadScores, Losses, Scores, Teacher};
+use super::losses::{self, HeadScores, Losses, RankingLoss, Scores, Teacher};
 use super::optimizer::AdamW;
 use super::scores;
 use crate::model::encoder::{Encoder, Keep, Trace};
@@ -94,8 +96,10 @@ pub struct StepResult {
     pub micro_batches: Vec<LossParts>,
     /// Global L2 norm of the gradient before clipping.
     pub grad_norm: f64,
-    /// False if 16-bit floats overflowed and the weights were left as they are.
+    /// False if the loss or the gradient was not finite, and the weights were left as they are.
     pub updated: bool,
+    /// Not updated because 16-bit floats overflowed; the loss scale is halved.
+    pub overflow: bool,
 }
 
 impl Trainer {
@@ -287,8 +291,8 @@ impl Trainer {
     ) -> (Losses, vectors::ColbertScores) {
         let (scores, colbert) = self.score(batch, sides, leaves);
         let (config, layout) = (&self.config, &batch.layout);
-        let dense = if config.loss_type == LossType::Triplet {
-            losses::triplet(scores.dense, layout, config.triplet_margin)
+        let RankingLoss { all: dense, teacher } = if config.loss_type == LossType::Triplet {
+            RankingLoss { all: losses::triplet(scores.dense, layout, config.triplet_margin), teacher: None }
         } else {
             let teacher = batch.teacher.as_ref().map(|values| {
                 let shape = [layout.queries, layout.group];
@@ -302,14 +306,16 @@ impl Trainer {
             }
             losses::ranking_loss(scores.dense, layout, teacher.as_ref())
         };
-        (Losses { total: dense.clone(), dense, unified: None }, colbert)
+        (Losses { total: dense.clone(), dense, unified: None, knowledge_distill: teacher }, colbert)
     }
 
     /// Changes the weights by the window's gradient. Reads from the device once.
     pub fn step(&mut self, learning_rate: f64) -> Result<StepResult, TrainingError> {
         let window = self.take_window();
         let (micro_batches, grad_norm) = window.read(self)?;
-        let updated = grad_norm.is_finite();
+        let finite_loss = micro_batches.iter().all(|loss| loss.total.is_finite());
+        let updated = finite_loss && grad_norm.is_finite();
+        let overflow = finite_loss && !updated && self.loss_scale.can_shrink();
         if updated {
             let max = self.config.max_grad_norm;
             // PyTorch's clip_grad_norm_.
@@ -322,11 +328,9 @@ impl Trainer {
             if let Some(model) = self.model.take() {
                 self.model = Some(self.optimizer.step(model, window.gradients, learning_rate, factor, decays));
             }
-        } else if self.precision != Precision::Float16 {
-            return Err(TrainingError::NotANumber);
         }
         self.loss_scale.after(updated);
-        Ok(StepResult { micro_batches, grad_norm, updated })
+        Ok(StepResult { micro_batches, grad_norm, updated, overflow })
     }
 
     /// The tuned model, on the run's device.

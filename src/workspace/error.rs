@@ -18,13 +18,15 @@ pub enum WorkspaceError {
     NotWritable { path: PathBuf, cause: io::Error },
     #[error("{}: cannot {action}: {cause}", path.display())]
     Io { path: PathBuf, action: &'static str, cause: io::Error },
+    #[error("{}: this run goes on in another window or command; end it there first", .0.display())]
+    GoesOn(PathBuf),
     #[error("{}: {cause}; this is not a run's folder, or it was changed by hand", path.display())]
     Run { path: PathBuf, cause: String },
 }
 
 impl WorkspaceError {
     /// For `map_err`.
-    pub(super) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |cause| Self::Io { path, action, cause }
     }

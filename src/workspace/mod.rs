@@ -9,11 +9,12 @@ mod folders;
 mod runs;
 mod settings;
 mod shipped;
+pub mod tensorboard;
 mod time;
 
 pub use cache::{Cached, EmbeddingCache};
 pub use error::WorkspaceError;
 pub use folders::Workspace;
-pub use runs::{Events, NewRun, Run, RunRecord, RunState, Runs};
+pub use runs::{BestMetric, Events, NewRun, Run, RunRecord, RunState, Runs};
 pub use settings::Settings;
 pub use shipped::shipped;

@@ -14,7 +14,8 @@ use super::time::Utc;
 
 const RECORD: &str = "run.json";
 const CONFIG: &str = "config.toml";
-const EVENTS: &str = "events.jsonl";
+const EVENTS: &str = "metrics.jsonl";
+const LOG: &str = "log.txt";
 /// Locked by the process that trains, so that others can tell a run that goes on from one that broke off.
 const LOCK: &str = "running.lock";
 
@@ -49,6 +50,18 @@ pub struct NewRun<'a> {
     pub seed: u64,
     /// The content of `config.toml`.
     pub config: &'a str,
+    /// Where the tuned model goes, if not into the run's folder.
+    pub model: Option<&'a Path>,
+}
+
+/// The best evaluation of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestMetric {
+    pub step: usize,
+    /// As in `ndcg@10`.
+    pub metric: String,
+    /// From 0 to 1.
+    pub value: f64,
 }
 
 /// The content of `run.json`. Keys this version does not know are kept.
@@ -66,6 +79,20 @@ pub struct RunRecord {
     pub seed: u64,
     /// Why the run failed, and what to do.
     pub failure: Option<String>,
+    /// Where the tuned model lies, if not in the run's folder.
+    #[serde(default)]
+    pub model: Option<PathBuf>,
+    /// Steps done.
+    #[serde(default)]
+    pub steps: usize,
+    #[serde(default)]
+    pub best: Option<BestMetric>,
+    /// A hash of the rows that are trained on.
+    #[serde(default)]
+    pub data_fingerprint: String,
+    /// What a person wants to remember of the run.
+    #[serde(default)]
+    pub note: String,
     #[serde(flatten)]
     other: Map<String, Value>,
 }
@@ -94,12 +121,7 @@ impl Runs {
         let now = Utc::now();
         let folder = self.new_folder(&format!("{}-{}", now.compact(), file_name(new.name)))?;
         write_whole(&folder.join(CONFIG), new.config)?;
-        let lock_path = folder.join(LOCK);
-        let lock = File::create(&lock_path).map_err(WorkspaceError::io(&lock_path, "create"))?;
-        // Where the file system knows no locks, a run that broke off goes on looking as if it ran.
-        if let Err(error) = lock.try_lock() {
-            log::warn!("{}: {error}", lock_path.display());
-        }
+        let lock = lock(&folder)?;
         let record = RunRecord {
             name: new.name.to_string(),
             state: RunState::Running,
@@ -110,6 +132,11 @@ impl Runs {
             device: new.device.to_string(),
             seed: new.seed,
             failure: None,
+            model: new.model.map(Path::to_path_buf),
+            steps: 0,
+            best: None,
+            data_fingerprint: String::new(),
+            note: String::new(),
             other: Map::new(),
         };
         let run = Run { folder, record, lock: Some(lock) };
@@ -177,6 +204,18 @@ impl Run {
         Ok(Self { folder: folder.to_path_buf(), record, lock: None })
     }
 
+    /// Takes up a run that is over or broke off, to go on with it.
+    pub fn resume(folder: &Path) -> Result<Self, WorkspaceError> {
+        let mut run = Self::open(folder)?;
+        if !run.record.state.is_over() {
+            return Err(WorkspaceError::GoesOn(folder.to_path_buf()));
+        }
+        run.lock = Some(lock(folder)?);
+        run.record.failure = None;
+        run.set_state(RunState::Running)?;
+        Ok(run)
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -187,7 +226,31 @@ impl Run {
 
     /// Where the tuned model lies once the run is done.
     pub fn model_folder(&self) -> PathBuf {
-        self.folder.join("model")
+        self.record.model.clone().unwrap_or_else(|| self.folder.join("model"))
+    }
+
+    /// Where checkpoints lie.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.folder.join("checkpoints")
+    }
+
+    /// Changes what is written down of the run.
+    pub fn update(&mut self, change: impl FnOnce(&mut RunRecord)) -> Result<(), WorkspaceError> {
+        change(&mut self.record);
+        self.save()
+    }
+
+    /// Replaces the content of `config.toml`.
+    pub fn set_config(&self, config: &str) -> Result<(), WorkspaceError> {
+        write_whole(&self.folder.join(CONFIG), config)
+    }
+
+    /// Appends a line for people to `log.txt`, after the time.
+    pub fn log(&self, text: &str) -> Result<(), WorkspaceError> {
+        let path = self.folder.join(LOG);
+        let line = format!("{} {}\n", Utc::now().rfc3339(), text.replace('\n', " "));
+        let append = || OpenOptions::new().append(true).create(true).open(&path)?.write_all(line.as_bytes());
+        append().map_err(WorkspaceError::io(&path, "append a line"))
     }
 
     /// The options, as they were given to [`Runs::create`].
@@ -261,6 +324,19 @@ impl Run {
     }
 }
 
+/// Locks a run's folder for the process that trains. Where the file system knows no locks, a run that broke off goes on
+/// looking as if it ran.
+fn lock(folder: &Path) -> Result<File, WorkspaceError> {
+    let path = folder.join(LOCK);
+    let lock = File::create(&path).map_err(WorkspaceError::io(&path, "create"))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => return Err(WorkspaceError::GoesOn(folder.to_path_buf())),
+        Err(error) => log::warn!("{}: {error}", path.display()),
+        Ok(()) => {}
+    }
+    Ok(lock)
+}
+
 /// Whether some process trains the run in this folder.
 fn goes_on(folder: &Path) -> bool {
     match File::open(folder.join(LOCK)) {
@@ -284,7 +360,7 @@ mod tests {
 
     fn new_run(name: &str) -> NewRun<'_> {
         let base_model = Path::new("models/bge-m3");
-        NewRun { name, base_model, data: &[], device: "cpu", seed: 42, config: "learning_rate = 1e-5\n" }
+        NewRun { name, base_model, data: &[], device: "cpu", seed: 42, config: "learning_rate = 1e-5\n", model: None }
     }
 
     fn runs() -> (tempfile::TempDir, Runs) {
@@ -332,6 +408,20 @@ mod tests {
         let folder = run.folder().to_path_buf();
         drop(run);
         assert_eq!(Run::open(&folder).unwrap().record().state, RunState::Interrupted);
+    }
+
+    #[test]
+    fn a_run_that_broke_off_can_be_taken_up_by_one_at_a_time() {
+        let (_folder, runs) = runs();
+        let run = runs.create(&new_run("left")).unwrap();
+        let folder = run.folder().to_path_buf();
+        assert!(matches!(Run::resume(&folder), Err(WorkspaceError::GoesOn(_))));
+        drop(run);
+        let mut again = Run::resume(&folder).unwrap();
+        assert_eq!(Run::open(&folder).unwrap().record().state, RunState::Running);
+        assert!(matches!(Run::resume(&folder), Err(WorkspaceError::GoesOn(_))));
+        again.set_state(RunState::Done).unwrap();
+        assert_eq!(Run::open(&folder).unwrap().record().state, RunState::Done);
     }
 
     #[test]

@@ -135,6 +135,8 @@ mod tests {
             grad_norm: 1.0,
             tokens: 10,
             seconds: 1.0,
+            time: 0.0,
+            memory: None,
         }
     }
 

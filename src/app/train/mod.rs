@@ -19,6 +19,7 @@ use crate::app::texts::Texts;
 use crate::app::theme::{self, size};
 use crate::compute::{DeviceChoice, DeviceInfo};
 use crate::jobs::Job;
+use crate::jobs::training::Steering;
 use crate::training::{TrainingConfig, TrainingEvent};
 
 /// What the bench knows.
@@ -41,14 +42,15 @@ pub enum DataChoice {
 /// The run that is shown.
 pub struct Run {
     pub job: Job<TrainingEvent>,
+    pub steering: Steering,
     pub report: RunReport,
     /// The job was over when its events were last taken.
     over: bool,
 }
 
 impl Run {
-    pub fn new(job: Job<TrainingEvent>) -> Self {
-        Self { job, report: RunReport::default(), over: false }
+    pub fn new((job, steering): (Job<TrainingEvent>, Steering)) -> Self {
+        Self { job, steering, report: RunReport::default(), over: false }
     }
 }
 

@@ -30,6 +30,15 @@ impl RunReport {
                 }
             }
             TrainingEvent::Saved { folder, .. } => self.saved = Some(folder),
+            TrainingEvent::Halted { why, .. } => self.warnings.push(why),
+            TrainingEvent::Resumed { .. }
+            | TrainingEvent::Questions { .. }
+            | TrainingEvent::Skipped { .. }
+            | TrainingEvent::Evaluated(_)
+            | TrainingEvent::Best { .. }
+            | TrainingEvent::LearningRate { .. }
+            | TrainingEvent::Checkpoint { .. }
+            | TrainingEvent::StoppedEarly { .. } => {}
             TrainingEvent::Step(report) => {
                 self.curves.push(&report);
                 self.recent.push_back((report.tokens, report.seconds));
@@ -70,6 +79,8 @@ mod tests {
             grad_norm: 1.0,
             tokens,
             seconds,
+            time: 0.0,
+            memory: None,
         })
     }
 

@@ -64,12 +64,13 @@ impl Window {
         let runs = Runs::new(self.workspace.runs());
         let open_file = self.data.path().map(|path| (path.to_path_buf(), self.data.lines()));
         let choice = self.train.data.clone();
+        let unsaved = self.data.is_modified();
         self.preparing = Some(Background::start(&self.context, move || {
             let (files, warnings) = match choice {
                 DataChoice::OpenFile => {
                     let open_file = open_file.map(|(path, lines)| {
                         let (lines, rows) = lines.rows().into_iter().unzip();
-                        TrainingFile { path, in_folder: false, rows, lines }
+                        TrainingFile { path, in_folder: false, rows, lines, unsaved }
                     });
                     config.train_data = open_file.iter().map(|file| file.path.clone()).collect();
                     (open_file.into_iter().collect(), Vec::new())

@@ -73,13 +73,18 @@ impl ModuleMapper for Cast {
 /// doubled after 2,000 good steps, halved after an overflow.
 pub struct LossScale {
     pub scale: f64,
-    good_steps: u32,
+    pub good_steps: u32,
     dynamic: bool,
 }
 
 impl LossScale {
     pub fn new(dynamic: bool) -> Self {
         Self { scale: if dynamic { 65_536.0 } else { 1.0 }, good_steps: 0, dynamic }
+    }
+
+    /// Whether a smaller scale may help against an overflow.
+    pub fn can_shrink(&self) -> bool {
+        self.dynamic && self.scale > 1.0
     }
 
     pub fn after(&mut self, good: bool) {
