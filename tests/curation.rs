@@ -5,9 +5,10 @@ mod window {
 }
 
 use std::fs;
+use std::path::PathBuf;
 
 use eframe::egui::{Event, Key, Modifiers, accesskit::Role};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 
 use window::bench::{Bench, TOY_DATA, TOY_MODEL, repository};
 
@@ -240,6 +241,75 @@ fn saving_while_another_file_opens_says_why_it_waits() {
     bench.until("the first file again", |window| window.query_by_label("3 of 3 rows").is_some());
     save(&mut bench);
     assert_ne!(data(&bench), ROWS);
+}
+
+/// A file that is large enough to have its first rows shown before the rest. Its reviews, which are read last, are a
+/// pipe: until something is written there, the file is still being opened.
+#[cfg(unix)]
+fn large_file(bench: &Bench, name: &str) -> (PathBuf, PathBuf) {
+    let row = |at| format!("{{\"query\": \"q {at}\", \"pos\": [\"{}\"], \"neg\": [\"n\", \"m\"]}}\n", "焊".repeat(250));
+    let (path, reviews) =
+        (bench.folder().join(format!("{name}.jsonl")), bench.folder().join(format!("{name}.review.jsonl")));
+    fs::write(&path, (0..LARGE_ROWS).map(row).collect::<String>()).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&reviews).status().unwrap().success());
+    (path, reviews)
+}
+
+#[cfg(unix)]
+const LARGE_ROWS: usize = 22_000;
+
+#[cfg(unix)]
+#[test]
+fn the_first_rows_of_a_large_file_are_there_to_look_at_before_the_rest() {
+    let query = |bench: &Bench| {
+        let field = bench.get_by_role_and_label(Role::MultilineTextInput, "Query");
+        field.accesskit_node().value().unwrap_or_default()
+    };
+    let mut bench = open();
+    bench.get_by_label("Delete: Negative 1").click();
+    bench.until("an edit", |window| window.query_by_label("● unsaved").is_some());
+    let (path, _) = large_file(&bench, "given_up");
+    bench.drop_file(&path);
+    bench.until("the first rows", |window| window.query_by_label("Row at line 1: q 0").is_some());
+    bench.get_by_label_contains("to look at until the whole file is there");
+    bench.get_by_label("Cancel: Opening the file…").click();
+    bench.until("the file before", |window| window.query_by_label("3 of 3 rows").is_some());
+    assert!(bench.query_by_label("● unsaved").is_some());
+
+    let (path, reviews) = large_file(&bench, "large");
+    bench.drop_file(&path);
+    bench.until("the first rows", |window| window.query_by_label("Row at line 1: q 0").is_some());
+    (0..5).for_each(|_| {
+        bench.key_press(Key::PageDown);
+        bench.step();
+    });
+    bench.until("rows further down", |window| window.query_by_label("Row at line 101: q 100").is_some());
+    assert_eq!(query(&bench), "q 100");
+    // Nothing can be edited or saved yet, and what is typed is not taken.
+    bench.key_press(Key::Num1);
+    bench.key_press(Key::Delete);
+    bench.key_press(Key::A);
+    bench.get_by_role_and_label(Role::MultilineTextInput, "Query").focus();
+    bench.step();
+    bench.get_by_role_and_label(Role::MultilineTextInput, "Query").type_text("x");
+    bench.step();
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    bench.until("the reason", |window| window.query_by_label_contains("large.jsonl is not all there yet").is_some());
+    assert!(bench.query_by_label("● unsaved").is_none() && bench.query_by_label("large.jsonl ●").is_none());
+    assert!(bench.query_by_label("data.jsonl ●").is_some());
+
+    fs::write(reviews, "").unwrap();
+    let all = format!("{LARGE_ROWS} of {LARGE_ROWS} rows");
+    bench.until("the whole file", |window| window.query_by_label(&all).is_some());
+    assert!(bench.query_by_label("Row at line 101: q 100").is_some(), "the table has moved");
+    assert_eq!(query(&bench), "q 100");
+    bench.get_by_label("Delete: Negative 1").click();
+    bench.until("an edit", |window| window.query_by_label("● unsaved").is_some());
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    bench.until("saved", |window| window.query_by_label_contains("Saved: ").is_some());
+    let saved = fs::read_to_string(path).unwrap();
+    let changed: Vec<_> = saved.lines().enumerate().filter(|(_, line)| !line.contains("\"n\"")).collect();
+    assert_eq!(changed.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [100]);
 }
 
 /// Rows of more than is edited within a frame, each with a fault that has a fix.

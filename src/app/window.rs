@@ -14,6 +14,7 @@ mod shell_actions;
 mod train_actions;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui::{self, ThemePreference};
 
@@ -22,7 +23,7 @@ use super::shell::{self, Bench, Messages, Question};
 use super::texts::{Language, Texts};
 use super::{compare, data, files, theme, train};
 use crate::compute::DeviceInfo;
-use crate::dataset::DatasetError;
+use crate::dataset::{DatasetError, Watch};
 use crate::jobs::Jobs;
 use crate::workspace::{Settings, Workspace, WorkspaceError};
 
@@ -61,13 +62,20 @@ pub struct Window {
 
     // What other threads are at.
     dialog: Option<Background<files::Chosen>>,
-    opening: Option<(PathBuf, Background<Result<data_files::Opened, DatasetError>>)>,
+    opening: Option<Opening>,
     saving: Option<(Background<data_files::Saved>, Option<Pending>)>,
     editing: Option<Background<data::bulk::Done>>,
     preparing: Option<Background<train_actions::Prepared>>,
     listing: Option<Background<Vec<train::EarlierRun>>>,
     reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
     keeping: Option<Background<Result<(), WorkspaceError>>>,
+}
+
+/// A file that is being opened.
+struct Opening {
+    path: PathBuf,
+    work: Background<Result<data_files::Opened, DatasetError>>,
+    watch: Arc<Watch>,
 }
 
 /// What goes on once a question is answered.

@@ -29,7 +29,7 @@ pub enum DatasetError {
     )]
     Inseparable { rows: usize, groups: usize, largest: usize },
 
-    #[error("the edits were cancelled; nothing has changed")]
+    #[error("cancelled; nothing has changed")]
     Cancelled,
     #[error("that line is no longer in the data. Choose another")]
     NoSuchLine,

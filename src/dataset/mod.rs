@@ -39,6 +39,7 @@ mod edit;
 pub mod encoding;
 mod error;
 mod fixes;
+mod head;
 mod history;
 pub mod import;
 mod journal;
@@ -122,13 +123,21 @@ impl Dataset {
     /// # Errors
     /// Only if the file cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
-        Self::open_as(path.as_ref(), None)
+        Self::open_watched(path, &Watch::default())
+    }
+
+    /// As [`Self::open`]; the watch counts the bytes that are read. [`Lines::head`] has the first lines before.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`DatasetError::Cancelled`].
+    pub fn open_watched(path: impl AsRef<Path>, watch: &Watch) -> Result<Self, DatasetError> {
+        Self::open_as(path.as_ref(), None, watch)
     }
 
     /// Reads a file in this encoding, or else in the one that it is found to be in.
-    fn open_as(path: &Path, encoding: Option<Encoding>) -> Result<Self, DatasetError> {
+    fn open_as(path: &Path, encoding: Option<Encoding>, watch: &Watch) -> Result<Self, DatasetError> {
         let path = path.to_owned();
-        let (source, seen) = Source::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
+        let (source, seen) = Source::read(&path, watch)?;
         let decoded = match encoding {
             Some(encoding) => encoding::decode_known(&source, encoding),
             None => encoding::decode_seen(&source, &seen),
@@ -172,15 +181,20 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Opens a file and makes the steps again that a crash left in its journal. The journal goes on.
+    /// Opens a file and makes the steps again that a crash left in its journal. The journal goes on. The watch
+    /// counts the bytes that are read.
     ///
     /// # Errors
     /// If the file cannot be read, or the journal is damaged at its start, in use, or belongs to
-    /// another state of the file.
-    pub fn recover(path: impl AsRef<Path>, journal: impl AsRef<Path>) -> Result<Recovered, DatasetError> {
+    /// another state of the file; [`DatasetError::Cancelled`].
+    pub fn recover(
+        path: impl AsRef<Path>,
+        journal: impl AsRef<Path>,
+        watch: &Watch,
+    ) -> Result<Recovered, DatasetError> {
         let (path, journal) = (path.as_ref(), journal.as_ref());
         // What the file is found to be in may depend on what is in it by now.
-        let mut dataset = Self::open_as(path, journal::encoding_in(journal)?)?;
+        let mut dataset = Self::open_as(path, journal::encoding_in(journal)?, watch)?;
         let hash = dataset.on_disk.as_ref().map_or_else(|| blake3::hash(&[]), FileHash::get);
         let reopened = Journal::reopen(journal, path, &hash)?;
         let edits = reopened.steps.len();

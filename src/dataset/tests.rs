@@ -40,7 +40,7 @@ impl Place {
     }
 
     fn recover(&self) -> Result<Recovered, DatasetError> {
-        Dataset::recover(&self.file, &self.journal)
+        Dataset::recover(&self.file, &self.journal, &Watch::default())
     }
 }
 

@@ -35,7 +35,7 @@ pub enum Selected {
 
 #[derive(Default)]
 pub struct State {
-    /// Away while it is being saved, or edited on another thread.
+    /// Away while it is being read, saved, or edited on another thread.
     dataset: Option<Dataset>,
     /// What is known of the data set while it is away.
     lent: Option<Lent>,
@@ -43,7 +43,8 @@ pub struct State {
     survey: Option<Survey>,
     /// Lines touched since the last survey was begun.
     touched: Vec<LineId>,
-    pub is_opening: bool,
+    /// How far the opening of this file, or of another one in its place, has come.
+    pub opening: Option<Arc<Watch>>,
     /// How far the check of all lines has come, while one goes on.
     pub checking: Option<Arc<Watch>>,
     /// The user has stopped the check.
@@ -84,12 +85,20 @@ pub struct State {
     pub finder: Finder,
 }
 
+/// Why a data set is away.
+enum Away {
+    /// The rest of it is still being read.
+    Read,
+    Saved,
+    /// How far the edits have come.
+    Edited(Arc<Watch>),
+}
+
 /// What is known of a data set while it is away.
 struct Lent {
     lines: Lines,
     path: Option<PathBuf>,
-    /// How far the edits have come that are made on it; none if it is being saved.
-    edits: Option<Arc<Watch>>,
+    why: Away,
     /// Its findings were found anew meanwhile.
     has_new_survey: bool,
 }
@@ -100,31 +109,64 @@ fn round(score: f32) -> f64 {
 }
 
 impl State {
-    /// Shows a file that was opened. Without a survey the rows are shown as they come, and one is to be made.
+    /// Shows the first lines of a file that is being opened. They can be looked at, chosen and marked, no more.
+    pub fn show_head(&mut self, path: PathBuf, lines: Lines) {
+        self.begin_file();
+        self.lent = Some(Lent { lines, path: Some(path), why: Away::Read, has_new_survey: false });
+        self.refresh(false);
+        self.select_first();
+    }
+
+    /// Whether only the first lines of the file are there as yet.
+    pub fn is_head(&self) -> bool {
+        self.lent.as_ref().is_some_and(|lent| matches!(lent.why, Away::Read))
+    }
+
+    /// Shows a file that was opened, in the place of its head if that is shown. Without a survey the rows are shown
+    /// as they come, and one is to be made.
     pub fn open(&mut self, dataset: Dataset, survey: Option<Survey>, reviews: Reviews) {
+        let was_head = self.is_head();
+        if was_head {
+            (self.lent, self.opening) = (None, None);
+        } else {
+            self.begin_file();
+        }
+        self.dataset = Some(dataset);
+        self.survey = survey;
+        self.reviews = reviews;
+        self.chosen = None;
+        self.refresh(false);
+        if !was_head {
+            self.select_first();
+        }
+    }
+
+    /// What is kept from one file to the next.
+    fn begin_file(&mut self) {
         *self = Self {
             filter: std::mem::take(&mut self.filter),
             hidden: std::mem::take(&mut self.hidden),
-            reviews,
+            opening: self.opening.take(),
             ..Self::default()
         };
-        self.dataset = Some(dataset);
-        self.survey = survey;
-        self.refresh(false);
+    }
+
+    fn select_first(&mut self) {
         let first = self.visible.first().copied();
         self.selected = first.and_then(|at| self.lines().id(at)).map(Selected::Line);
+        self.scroll_to_selected = true;
         self.read_chosen();
     }
 
     /// Lends the data set to be saved; [`Self::give_back`] ends that.
     pub fn lend(&mut self) -> Option<Dataset> {
-        self.lend_for(None)
+        self.lend_for(Away::Saved)
     }
 
-    fn lend_for(&mut self, edits: Option<Arc<Watch>>) -> Option<Dataset> {
+    fn lend_for(&mut self, why: Away) -> Option<Dataset> {
         let dataset = self.dataset.take()?;
         let path = dataset.path().map(PathBuf::from);
-        self.lent = Some(Lent { lines: dataset.lines().clone(), path, edits, has_new_survey: false });
+        self.lent = Some(Lent { lines: dataset.lines().clone(), path, why, has_new_survey: false });
         Some(dataset)
     }
 
@@ -136,23 +178,26 @@ impl State {
     }
 
     pub fn is_saving(&self) -> bool {
-        self.lent.as_ref().is_some_and(|lent| lent.edits.is_none())
+        self.lent.as_ref().is_some_and(|lent| matches!(lent.why, Away::Saved))
     }
 
     /// How far edits have come that are made on another thread.
     pub fn editing(&self) -> Option<&Arc<Watch>> {
-        self.lent.as_ref()?.edits.as_ref()
+        match &self.lent.as_ref()?.why {
+            Away::Edited(watch) => Some(watch),
+            Away::Read | Away::Saved => None,
+        }
     }
 
-    /// Whether the data set is away.
+    /// Whether the data set is away with what it may have unsaved.
     pub fn is_away(&self) -> bool {
-        self.lent.is_some()
+        self.lent.is_some() && !self.is_head()
     }
 
     /// Lends the data set to have edits of many rows made on it; [`Self::take_done`] ends that.
     pub fn lend_for_edits(&mut self) -> Option<(Dataset, Option<Survey>, Arc<Watch>)> {
         let watch = Arc::new(Watch::default());
-        Some((self.lend_for(Some(watch.clone()))?, self.survey.clone(), watch))
+        Some((self.lend_for(Away::Edited(watch.clone()))?, self.survey.clone(), watch))
     }
 
     /// Takes the data set back after edits of many rows; how many edits put faults right, if that was asked for.
@@ -212,11 +257,11 @@ impl State {
 
     /// Whether edits are taken: not while the file is being saved, or another one opened in its place.
     pub fn can_edit(&self) -> bool {
-        self.dataset.is_some() && !self.is_opening
+        self.dataset.is_some() && self.opening.is_none()
     }
 
     pub fn is_open(&self) -> bool {
-        self.dataset.is_some() || self.is_away()
+        self.dataset.is_some() || self.lent.is_some()
     }
 
     /// Whether something would be lost if the window closed; a text being typed counts.
@@ -250,7 +295,7 @@ impl State {
         self.path().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned())
     }
 
-    /// Usable rows; all lines until they have been looked at.
+    /// Usable rows; all lines until they have been looked at, none of a head.
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -258,6 +303,15 @@ impl State {
     /// Places of the rows that the filter lets through, in the order of the table.
     pub fn visible(&self) -> &[usize] {
         &self.visible
+    }
+
+    /// Where the chosen row stands in the table.
+    pub fn place_of_chosen(&self) -> Option<usize> {
+        let Some(Selected::Line(line)) = self.selected else {
+            return None;
+        };
+        let at = self.lines().position(line)?;
+        self.visible.iter().position(|place| *place == at)
     }
 
     /// Places of the lines that cannot be used.
@@ -478,7 +532,9 @@ impl State {
 
     /// Takes what was typed into a field; text that is as before is no draft.
     pub fn type_text(&mut self, field: Field, text: String, now: f64) {
-        self.draft = Some(Draft { field, text, typed_at: now });
+        if !self.is_head() {
+            self.draft = Some(Draft { field, text, typed_at: now });
+        }
     }
 
     /// Makes the text being typed an edit.
@@ -516,6 +572,9 @@ impl State {
     }
 
     pub fn begin_passage(&mut self, side: Side) {
+        if self.is_head() {
+            return;
+        }
         self.draft = Some(Draft { field: Field::NewPassage(side), text: String::new(), typed_at: 0.0 });
         self.focus_draft = true;
     }
@@ -593,7 +652,7 @@ impl State {
     pub fn fix(&mut self, problem: &Problem) -> Result<(), DatasetError> {
         let lines = self.lines();
         let edits = self.survey.as_ref().map(|survey| fix(survey, &lines, problem)).unwrap_or_default();
-        let Some(dataset) = self.dataset.as_mut().filter(|_| !self.is_opening) else {
+        let Some(dataset) = self.dataset.as_mut().filter(|_| self.opening.is_none()) else {
             return Ok(());
         };
         let touched = dataset.apply_all(StepName::Fix, edits)?;
@@ -654,7 +713,7 @@ impl State {
     }
 
     pub fn undo(&mut self) -> Bulk {
-        self.draft.take_if(|_| self.dataset.is_some() && !self.is_opening);
+        self.draft.take_if(|_| self.dataset.is_some() && self.opening.is_none());
         Bulk::new(|job| {
             job.touched = job.dataset.undo()?;
             Ok(After::Show)
@@ -662,7 +721,7 @@ impl State {
     }
 
     pub fn redo(&mut self) -> Bulk {
-        self.draft.take_if(|_| self.dataset.is_some() && !self.is_opening);
+        self.draft.take_if(|_| self.dataset.is_some() && self.opening.is_none());
         Bulk::new(|job| {
             job.touched = job.dataset.redo()?;
             Ok(After::Show)
@@ -671,7 +730,7 @@ impl State {
 
     /// Goes to the state after so many steps.
     pub fn go_to(&mut self, steps: usize) -> Bulk {
-        self.draft.take_if(|_| self.dataset.is_some() && !self.is_opening);
+        self.draft.take_if(|_| self.dataset.is_some() && self.opening.is_none());
         Bulk::new(move |job| {
             job.dataset.go_to(steps, &mut job.touched)?;
             Ok(After::Show)
@@ -723,7 +782,7 @@ impl State {
     }
 
     fn apply(&mut self, edit: Edit) -> Result<(), DatasetError> {
-        let Some(dataset) = self.dataset.as_mut().filter(|_| !self.is_opening) else {
+        let Some(dataset) = self.dataset.as_mut().filter(|_| self.opening.is_none()) else {
             return Ok(());
         };
         let touched = dataset.apply(edit)?;
@@ -778,6 +837,7 @@ impl State {
         if !stands {
             (self.rows, self.bad) = match &self.survey {
                 Some(survey) => (survey.rows(), survey.places(LineKind::Bad)),
+                None if self.is_head() => (0, Vec::new()),
                 None => (self.lines().len(), Vec::new()),
             };
         }

@@ -104,7 +104,7 @@ impl Window {
             return;
         };
         let rows = self.data.rows_in_hand();
-        if rows.is_empty() || self.data_models.scoring.is_some() {
+        if rows.is_empty() || self.data_models.scoring.is_some() || self.data.is_head() {
             return;
         }
         let model = reranker.unwrap_or_else(|| self.train.form.config.model_name_or_path.clone());
