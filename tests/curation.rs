@@ -6,10 +6,13 @@ mod window {
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use eframe::egui::{Event, Key, Modifiers, accesskit::Role};
+use eframe::egui::{Event, Key, Modifiers, ViewportCommand, ViewportEvent, accesskit::Role};
+use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
+use weldbench::app::Window;
 use window::bench::{Bench, TOY_DATA, TOY_MODEL, repository};
 
 const ROWS: &str = concat!(
@@ -340,4 +343,44 @@ fn many_rows_are_put_right_away_from_the_window_and_come_back_in_one_step() {
     // What was said of the first saving may still be there.
     let file = bench.folder().join("data.jsonl");
     bench.until("saved again", |_| fs::read_to_string(&file).is_ok_and(|text| text == rows));
+}
+
+/// The user closes the window.
+fn close(bench: &mut Bench) {
+    let input = bench.input_mut();
+    let viewport = input.viewport_id;
+    input.viewports.entry(viewport).or_default().events.push(ViewportEvent::Close);
+    bench.step();
+    bench.input_mut().viewports.entry(viewport).or_default().events.clear();
+}
+
+fn is_closed(window: &Harness<'static, Window>) -> bool {
+    let output = window.output().viewport_output.values();
+    output.flat_map(|viewport| &viewport.commands).any(|command| *command == ViewportCommand::Close)
+}
+
+#[test]
+fn a_window_closed_during_edits_saves_them_first() {
+    for (answer, is_saved) in [("Save", true), ("Discard", false)] {
+        let rows = many_rows().repeat(8);
+        let mut bench = Bench::with_data(&rows);
+        bench.until("the findings", |window| window.query_by_label("Fix all: Passage twice in a row").is_some());
+        bench.get_by_label("Fix all: Passage twice in a row").click();
+        bench.step();
+        close(&mut bench);
+        bench.until("the question", |window| window.query_by_label("Discard").is_some());
+        assert!(bench.query_by_label("Rows are being edited…").is_some(), "the edits are over too soon");
+        // The bar has a button of that name, too; the question comes after it.
+        bench.get_all_by_label(answer).last().unwrap().click();
+        bench.step();
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_closed(&bench) {
+            assert!(Instant::now() < end, "{answer} does not close the window");
+            bench.step();
+        }
+        assert!(data(&bench) == if is_saved { rows.replace("[\"n\", \"n\"]", "[\"n\"]") } else { rows });
+        assert!(
+            fs::read_dir(bench.folder().join("workspace/journals")).ok().is_none_or(|mut left| left.next().is_none())
+        );
+    }
 }

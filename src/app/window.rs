@@ -19,7 +19,7 @@ use std::sync::Arc;
 use eframe::egui::{self, ThemePreference};
 
 use super::background::Background;
-use super::shell::{self, Bench, Messages, Question};
+use super::shell::{self, Answer, Bench, Messages, Question};
 use super::texts::{Language, Texts};
 use super::{compare, data, files, theme, train};
 use crate::compute::DeviceInfo;
@@ -49,6 +49,8 @@ pub struct Window {
     compare: compare::State,
     messages: Messages,
     question: Option<(Question, Pending)>,
+    /// What was answered while the rows were away, to be done once they are back.
+    answered: Option<(Pending, Answer)>,
     jobs: Jobs,
     devices: devices::Devices,
     workspace: Workspace,
@@ -118,6 +120,7 @@ impl Window {
             compare: compare::State::default(),
             messages: Messages::default(),
             question: None,
+            answered: None,
             jobs: Jobs::new(move || wake.request_repaint()),
             devices: devices::Devices::look_for(&context, setup.look_for_devices),
             workspace: setup.workspace,

@@ -31,6 +31,8 @@ pub enum DatasetError {
 
     #[error("cancelled; nothing has changed")]
     Cancelled,
+    #[error("the program made a mistake: {cause}. The rows are as they were before; report this if it comes back")]
+    BrokeOff { cause: String },
     #[error("that line is no longer in the data. Choose another")]
     NoSuchLine,
     #[error("there is no place {at} among {lines} lines. Choose one from 0 to {lines}")]

@@ -260,7 +260,13 @@ impl Window {
             return;
         };
         self.editing = None;
-        match done.map(|done| self.data.take_done(done)) {
+        let was_checked = self.data.survey().is_some();
+        let done = done.map(|done| self.data.take_done(done));
+        if was_checked && self.data.survey().is_none() {
+            self.checked = None;
+        }
+        let went_well = matches!(done, Ok(Ok(_) | Err(DatasetError::Cancelled)));
+        match done {
             Ok(Ok(fixed)) => self.tell_fixed(fixed),
             Ok(Err(DatasetError::Cancelled)) => {
                 self.messages.say(Severity::Information, self.texts.get("edits_cancelled"));
@@ -268,6 +274,7 @@ impl Window {
             Ok(Err(error)) => self.messages.error(error_texts::dataset(self.texts, &error)),
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
+        self.go_on_answered(went_well);
     }
 
     fn tell_fixed(&mut self, count: Option<usize>) {
@@ -428,11 +435,13 @@ impl Window {
         match done {
             Ok(Saved { dataset, result }) => {
                 self.data.give_back(dataset);
+                let went_well = result.is_ok();
                 match result {
                     Ok(()) => self.after_saving(then),
                     Err(DatasetError::ChangedOnDisk { .. }) => self.ask_to_overwrite(then),
                     Err(error) => self.messages.error(error_texts::dataset(self.texts, &error)),
                 }
+                self.go_on_answered(went_well);
             }
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }

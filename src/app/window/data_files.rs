@@ -7,6 +7,7 @@ use crate::dataset::{
     Dataset, DatasetError, Expectations, Lines, Reviews, SplitOptions, Survey, Watch, discard_journal, export,
     pending_journal, split,
 };
+use crate::jobs::caught;
 
 /// What is done with edits that a crash left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +115,12 @@ pub fn split_file(lines: &Lines, options: &SplitOptions, path: &Path) -> Result<
 
 /// Saves to the file's own path, or to another.
 pub fn save(mut dataset: Dataset, to: Option<PathBuf>, overwrite: bool) -> Saved {
-    let result = match to {
+    let result = caught(|| match to {
         Some(path) => dataset.save_as(path),
         None if overwrite => dataset.save_anyway(),
         None => dataset.save(),
-    };
-    Saved { dataset, result }
+    });
+    Saved { dataset, result: result.unwrap_or_else(|cause| Err(DatasetError::BrokeOff { cause })) }
 }
 
 /// The journal that holds edits of this file, and how many. A file saved under another name goes on with
