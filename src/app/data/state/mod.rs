@@ -121,11 +121,10 @@ impl State {
     /// as they come, and one is to be made.
     pub fn open(&mut self, dataset: Dataset, survey: Option<Survey>, reviews: Reviews) {
         let was_head = self.is_head();
-        if was_head {
-            (self.lent, self.opening) = (None, None);
-        } else {
+        if !was_head {
             self.begin_file();
         }
+        (self.lent, self.opening) = (None, None);
         self.dataset = Some(dataset);
         self.survey = survey;
         self.reviews = reviews;
