@@ -45,6 +45,7 @@ pub fn dataset(texts: Texts, error: &DatasetError) -> String {
             say("error_inseparable", &[("rows", rows), ("groups", groups), ("largest", largest)])
         }
         E::Cancelled => say("error_edits_cancelled", &[]),
+        E::BrokeOff { cause } => say("error_broke_off", &[("cause", cause)]),
         E::NoSuchLine => say("error_no_such_line", &[]),
         E::NoSuchPlace { at, lines } => say("error_no_such_place", &[("at", at), ("lines", lines)]),
         E::NotARow { line } => say("error_not_a_row", &[("line", line)]),

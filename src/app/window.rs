@@ -14,15 +14,16 @@ mod shell_actions;
 mod train_actions;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui::{self, ThemePreference};
 
 use super::background::Background;
-use super::shell::{self, Bench, Messages, Question};
+use super::shell::{self, Answer, Bench, Messages, Question};
 use super::texts::{Language, Texts};
 use super::{compare, data, files, theme, train};
 use crate::compute::DeviceInfo;
-use crate::dataset::DatasetError;
+use crate::dataset::{DatasetError, Watch};
 use crate::jobs::Jobs;
 use crate::workspace::{Settings, Workspace, WorkspaceError};
 
@@ -48,6 +49,8 @@ pub struct Window {
     compare: compare::State,
     messages: Messages,
     question: Option<(Question, Pending)>,
+    /// What was answered while the rows were away, to be done once they are back.
+    answered: Option<(Pending, Answer)>,
     jobs: Jobs,
     devices: devices::Devices,
     workspace: Workspace,
@@ -61,13 +64,20 @@ pub struct Window {
 
     // What other threads are at.
     dialog: Option<Background<files::Chosen>>,
-    opening: Option<(PathBuf, Background<Result<data_files::Opened, DatasetError>>)>,
+    opening: Option<Opening>,
     saving: Option<(Background<data_files::Saved>, Option<Pending>)>,
     editing: Option<Background<data::bulk::Done>>,
     preparing: Option<Background<train_actions::Prepared>>,
     listing: Option<Background<Vec<train::EarlierRun>>>,
     reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
     keeping: Option<Background<Result<(), WorkspaceError>>>,
+}
+
+/// A file that is being opened.
+struct Opening {
+    path: PathBuf,
+    work: Background<Result<data_files::Opened, DatasetError>>,
+    watch: Arc<Watch>,
 }
 
 /// What goes on once a question is answered.
@@ -110,6 +120,7 @@ impl Window {
             compare: compare::State::default(),
             messages: Messages::default(),
             question: None,
+            answered: None,
             jobs: Jobs::new(move || wake.request_repaint()),
             devices: devices::Devices::look_for(&context, setup.look_for_devices),
             workspace: setup.workspace,

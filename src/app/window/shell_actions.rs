@@ -9,6 +9,7 @@ use crate::app::data;
 use crate::app::error_texts;
 use crate::app::shell::{Action, Answer, Bench, Question};
 use crate::app::texts::Texts;
+use crate::app::widgets::Severity;
 use crate::jobs::JobHandle;
 
 const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
@@ -78,6 +79,16 @@ impl Window {
     }
 
     fn go_on(&mut self, pending: Pending, answer: Answer) {
+        let is_of_the_file = matches!(pending, Pending::Open(_) | Pending::Close | Pending::CloseFile);
+        if is_of_the_file && self.data.is_away() && matches!(answer, Answer::Save | Answer::Discard) {
+            // What is being done with the rows comes first; given up, it need not be done to the end.
+            if let (Some(edits), Answer::Discard) = (self.data.editing(), answer) {
+                edits.cancel();
+            }
+            self.messages.say(Severity::Information, self.texts.get("answer_waits"));
+            self.answered = Some((pending, answer));
+            return;
+        }
         match (pending, answer) {
             (Pending::LeftBehind(path), Answer::Recover) => self.open_data(path, LeftBehind::Recover),
             (Pending::LeftBehind(path), Answer::Discard) => self.open_data(path, LeftBehind::Discard),
@@ -98,6 +109,15 @@ impl Window {
                 self.save_data(None, false, Some(then))
             }
             _ => {}
+        }
+    }
+
+    /// Does what had to wait until the rows were back; after a failure, not without being asked for again.
+    pub(super) fn go_on_answered(&mut self, went_well: bool) {
+        if let Some((pending, answer)) = self.answered.take_if(|_| !self.data.is_away())
+            && went_well
+        {
+            self.go_on(pending, answer);
         }
     }
 
