@@ -5,9 +5,9 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use super::configuration::Configuration;
 use super::follow::{Bar, follow, time};
-use super::train_options::TrainOptions;
-use super::{Ending, config_file, out};
+use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::jobs::training::{self, TrainRequest};
 use crate::jobs::{Failure, Jobs};
@@ -20,9 +20,6 @@ use crate::workspace::{Runs, Workspace};
 /// carried over word for word. Switches may stand alone or with True or False.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// TOML file with options of the same names; what is on the command line goes before it.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto, value_name = "DEVICE")]
     device: DeviceChoice,
@@ -39,22 +36,14 @@ pub struct Train {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     #[command(flatten)]
-    options: TrainOptions,
+    configuration: Configuration,
 }
 
 impl Train {
     pub(super) fn run(self) -> Result<(), Ending> {
-        let mut config = TrainingConfig::default();
-        if let Some(path) = &self.config {
-            config_file::apply(path, &mut config)?;
-        }
-        self.options.apply(&mut config)?;
-        for remark in self.options.remarks() {
-            eprintln!("{remark}");
-        }
-        if let Some(problem) = config.problems().first() {
-            return Err(Ending::Usage(problem.to_string()));
-        }
+        let Some(config) = self.configuration.read()? else {
+            return Ok(());
+        };
         if let Some(count) = self.dry_run {
             return dry_run(config, self.device, count, !self.no_shuffle, self.json);
         }

@@ -1,30 +1,44 @@
 //! Rows in, tuned model out.
 
 mod batches;
+mod conditions;
 mod config;
+mod config_file;
 mod dry_run;
 mod error;
 mod events;
 mod files;
 mod forecast;
+mod idle;
 mod losses;
+mod measure;
 mod optimizer;
 mod options;
+mod outlook;
+mod presets;
 mod run;
 mod schedule;
 mod scores;
+mod torchrun;
 mod trainer;
 
 pub(crate) use batches::fill;
 pub use batches::{Batches, MicroBatch, TokenizedBatch};
+pub use conditions::{Condition, Wanted};
 pub use config::{EVALUATION_METRICS, Group, KdLossType, LossType, OptionInfo, Schedule, TrainingConfig};
+pub use config_file::ConfigFileError;
 pub use dry_run::{DryMicroBatch, dry_run};
 pub use error::TrainingError;
 pub use events::{LossParts, RunPlan, StepReport, TrainingEvent};
 pub use files::{TrainingFile, read_files};
-pub use forecast::{MemoryForecast, MicroBatchSize};
+pub use forecast::{Concern, MemoryForecast, MicroBatchSize};
+pub use idle::{FOREIGN, Idle, UNUSED, idle_option};
 pub use losses::Layout;
+pub use measure::measure;
 pub use options::{OPTIONS, OptionError, takes_paths};
+pub use outlook::{Outlook, Pace, pace_key};
+pub use presets::Preset;
 pub use run::{Outcome, train};
 pub use schedule::{Plan, learning_rate};
+pub use torchrun::{ASIDE, Fate, Flag, PastedCommand, read_command};
 pub use trainer::{ScoreMatrices, StepResult, Trainer, Window};

@@ -43,8 +43,8 @@ pub fn train(
     let folder = ModelFolder::open(&config.model_name_or_path)?;
     let largest = MicroBatchSize::largest(config, folder.max_length());
     let memory = MemoryForecast::of(config, folder.config(), &largest);
-    for text in concerns(config, folder.config(), &largest, &device.limits) {
-        tell(TrainingEvent::Warning { text });
+    for concern in concerns(config, folder.config(), &largest, &device.limits) {
+        tell(TrainingEvent::Warning { text: concern.to_string() });
     }
     let model = EmbeddingModel::load_folder(folder, &device.open()?)?;
     let batches = Batches::new(config, files, model.folder())?;
