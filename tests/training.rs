@@ -50,7 +50,9 @@ fn paste(bench: &mut Bench, text: &str) {
     bench.get_by_role_and_label(Role::MultilineTextInput, "Command").focus();
     bench.run_steps(3);
     bench.input_mut().events.push(Event::Paste(text.into()));
-    bench.until("the fates", |window| window.query_by_label_contains("√ applied").is_some());
+    bench.until("the fates", |window| window.query_all_by_label("√ applied").next().is_some());
+    // The dialog has grown by what came; it finds its place in the middle again.
+    bench.run_steps(8);
 }
 
 #[test]
@@ -76,8 +78,8 @@ fn the_published_command_becomes_a_filled_form() {
         "{:#?}",
         bench.root()
     );
-    assert!(bench.query_by_label("nproc_per_node: - not needed").is_some());
-    assert!(bench.query_by_label("model_name_or_path: √ applied").is_some());
+    assert!(bench.query_all_by_label("- not needed").count() >= 2);
+    assert!(bench.query_by_label("one process trains on one device").is_some());
     bench.get_by_label("Use these").click();
     bench.until("the form", |window| window.query_by_label("Use these").is_none());
     assert_eq!(field(&bench, "Longest passage"), "2048");
@@ -91,7 +93,7 @@ fn the_published_command_becomes_a_filled_form() {
 fn what_a_command_has_too_much_is_told() {
     let mut bench = open();
     paste(&mut bench, "torchrun --learning_rate fast --use_mrl True --seed 7");
-    for label in ["learning_rate: × refused", "use_mrl: ? unknown", "seed: √ applied"] {
+    for label in ["× refused", "? unknown", "use_mrl", "√ applied"] {
         assert!(bench.query_by_label(label).is_some(), "{label}");
     }
     bench.get_by_label("Cancel").click();
@@ -148,11 +150,10 @@ fn options_of_what_is_off_say_what_they_need() {
 fn a_measured_step_tells_how_long_the_run_takes() {
     let mut bench = open();
     assert!(bench.query_by_label("No time known yet").is_some());
-    assert!(bench.query_by_label("Memory about 0.0 GB; the device does not say how much it has").is_some());
+    assert!(bench.query_by_label("Memory about 39 MB; the device does not say how much it has").is_some());
     bench.get_by_label("Measure a step").click();
-    bench.until("measured", |window| {
-        window.query_by_label_contains("about ").is_some_and(|_| window.query_by_label("Measure again").is_some())
-    });
+    bench.until("measured", |window| window.query_by_label("Measure again").is_some());
+    assert!(bench.query_by_label("about 1 s").is_some());
     // Another shape is another pace; a rate is not.
     write(&mut bench, "Learning rate", "0.01");
     bench.until("the forecast", |window| window.query_by_label_contains(" steps, ").is_some());

@@ -47,10 +47,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, actions
 
 fn memory(ui: &mut egui::Ui, outlook: &Outlook, around: &Surroundings<'_>) {
     let texts = around.texts;
-    let gb = |bytes: u64| format!("{:.1}", bytes as f64 / 1e9);
-    let needed = gb(outlook.memory.total());
+    let needed = size(outlook.memory.total());
     let text = match around.device.and_then(|device| device.limits.memory) {
-        Some(memory) => texts.with("forecast_memory_of", &[("needed", &needed), ("memory", &gb(memory))]),
+        Some(memory) => texts.with("forecast_memory_of", &[("needed", &needed), ("memory", &size(memory))]),
         None => texts.with("forecast_memory", &[("needed", &needed)]),
     };
     ui.label(RichText::new(text).small());
@@ -91,6 +90,15 @@ fn time(ui: &mut egui::Ui, outlook: &Outlook, state: &State, around: &Surroundin
     });
 }
 
+/// Bytes in the unit that a person would say them in.
+fn size(bytes: u64) -> String {
+    if bytes < 1_000_000_000 {
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    } else {
+        format!("{:.1} GB", bytes as f64 / 1e9)
+    }
+}
+
 /// A time in the unit that a person would say it in.
 fn whole_time(texts: Texts, seconds: f64) -> String {
     let (key, number) = if seconds < 90.0 {
@@ -109,10 +117,11 @@ mod tests {
     use crate::app::texts::Language;
 
     #[test]
-    fn a_time_is_said_in_its_unit() {
+    fn times_and_sizes_are_said_in_their_unit() {
         let texts = Texts::new(Language::English);
-        assert_eq!(whole_time(texts, 41.2), "about 42 seconds");
-        assert_eq!(whole_time(texts, 1500.0), "about 25 minutes");
-        assert_eq!(whole_time(texts, 9000.0), "about 2.5 hours");
+        assert_eq!(whole_time(texts, 41.2), "about 42 s");
+        assert_eq!(whole_time(texts, 1500.0), "about 25 min");
+        assert_eq!(whole_time(texts, 9000.0), "about 2.5 h");
+        assert_eq!((size(5_300_000).as_str(), size(2_270_000_000).as_str()), ("5 MB", "2.3 GB"));
     }
 }

@@ -29,6 +29,7 @@ impl Rows<'_> {
         // What is wrong can always be put right.
         let enabled = unneeded.is_none() || problem.is_some();
         let row = Row { label, name, help, enabled };
+        let between = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 0.0);
         let action = if is_path(name) {
             row.show(ui, |ui| paths(ui, texts, form, name, label))
         } else {
@@ -40,6 +41,8 @@ impl Rows<'_> {
             small(ui, help);
         }
         show_problem(ui, texts, name, problem);
+        ui.spacing_mut().item_spacing.y = between;
+        ui.add_space(space::SMALL);
         action
     }
 }

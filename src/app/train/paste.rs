@@ -112,8 +112,8 @@ fn fates(ui: &mut egui::Ui, texts: Texts, flags: &[Flag], height: f32) {
         .max_scroll_height(height)
         .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
         .column(Column::exact(size::FIELD))
-        .column(Column::initial(size::EDITOR_MIN * 0.6).clip(true).resizable(true))
-        .column(Column::initial(size::FIELD).clip(true).resizable(true))
+        .column(Column::exact(size::FLAG))
+        .column(Column::exact(size::PROGRESS))
         .column(Column::remainder().clip(true));
     table.body(|body| {
         body.rows(size::ROW, flags.len(), |mut row| {
@@ -127,10 +127,7 @@ fn fates(ui: &mut egui::Ui, texts: Texts, flags: &[Flag], height: f32) {
                     Fate::Unknown => ("?", colours.warning),
                     Fate::Refused(_) => ("×", colours.error),
                 };
-                let text = format!("{sign} {}", texts.get(fate_key(fate)));
-                let told = ui.label(RichText::new(&text).color(colour));
-                // Whoever listens hears which flag it is of.
-                told.accessible_name(format!("{name}: {text}"));
+                ui.label(RichText::new(format!("{sign} {}", texts.get(fate_key(fate)))).color(colour));
             });
             row.col(|ui| {
                 ui.add(Label::new(RichText::new(name).monospace()).truncate());

@@ -16,7 +16,7 @@ use crate::training::Group;
 pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, actions: &mut Vec<Action>) {
     let problems = problems(state, around);
     let texts = around.texts;
-    egui::Panel::bottom("train start").frame(egui::Frame::new()).show_separator_line(false).show(ui, |ui| {
+    egui::Panel::bottom("train start").frame(egui::Frame::new()).show(ui, |ui| {
         ui.add_space(space::SMALL);
         forecast::show(ui, state, around, actions);
         ui.add_space(space::TINY);
@@ -168,6 +168,7 @@ fn precision(
     problems: &BTreeMap<String, Problem>,
     actions: &mut Vec<Action>,
 ) {
+    let between = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 0.0);
     let chosen = Precision::of(&state.form.config);
     let help = texts.get("precision_help");
     Row { label: texts.get("precision"), name: "fp16 bf16", help, enabled: true }.show(ui, |ui| {
@@ -183,6 +184,8 @@ fn precision(
         ui.add(egui::Label::new(RichText::new(help).small().color(palette(ui).weak)).wrap());
     }
     option_row::show_problem(ui, texts, "bf16", problems.get("bf16"));
+    ui.spacing_mut().item_spacing.y = between;
+    ui.add_space(space::SMALL);
 }
 
 fn start(

@@ -6,13 +6,15 @@ use super::Action;
 use super::option_row::translated;
 use super::paste::PasteAction;
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, size};
+use crate::app::theme::{palette, size, space};
 use crate::training::Preset;
 
 pub fn show(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
+        ui.spacing_mut().button_padding.x = space::SMALL;
         ui.menu_button(texts.get("preset"), |ui| {
             ui.set_width(size::POPUP);
+            ui.spacing_mut().item_spacing.y = space::TINY;
             for preset in Preset::ALL {
                 if ui.button(name(texts, preset)).clicked() {
                     actions.push(Action::UsePreset(preset));
@@ -20,10 +22,10 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
                 }
                 let key = format!("preset_help_{}", key(preset));
                 let help = RichText::new(translated(texts, &key, preset.help())).small().color(palette(ui).weak);
-                ui.add(egui::Label::new(help).wrap());
+                sentence(ui, help);
             }
             ui.separator();
-            ui.add(egui::Label::new(RichText::new(texts.get("preset_keeps")).small()).wrap());
+            sentence(ui, RichText::new(texts.get("preset_keeps")).small());
         });
         if ui.button(texts.get("config_paste")).clicked() {
             actions.push(Action::Paste(PasteAction::Open));
@@ -35,6 +37,11 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
             actions.push(Action::SaveConfig);
         }
     });
+}
+
+/// A menu would stretch its lines.
+fn sentence(ui: &mut egui::Ui, text: RichText) {
+    ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| ui.add(egui::Label::new(text).wrap()));
 }
 
 fn key(preset: Preset) -> String {
