@@ -12,6 +12,8 @@ mod drain;
 mod setup;
 mod shell_actions;
 mod train_actions;
+mod train_config;
+mod train_forecast;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub struct Window {
     /// What the open file is checked against.
     checked: Option<data_work::Check>,
     train: train::State,
+    train_config: train_config::TrainConfig,
+    forecasting: train_forecast::Forecasting,
     compare: compare::State,
     messages: Messages,
     question: Option<(Question, Pending)>,
@@ -117,6 +121,8 @@ impl Window {
             import: Default::default(),
             checked: None,
             train: train::State::new(setup::training(&settings)),
+            train_config: Default::default(),
+            forecasting: Default::default(),
             compare: compare::State::default(),
             messages: Messages::default(),
             question: None,
@@ -153,6 +159,16 @@ impl Window {
         }
     }
 
+    fn train_surroundings(&self) -> train::Surroundings<'_> {
+        train::Surroundings {
+            texts: self.texts,
+            devices: self.devices.all(),
+            device: self.devices.chosen(),
+            open_file: self.data.path(),
+            open_rows: self.data.rows(),
+        }
+    }
+
     fn show_bench(&mut self, ui: &mut egui::Ui) {
         match self.bench {
             Bench::Data => {
@@ -161,13 +177,7 @@ impl Window {
                 actions.into_iter().for_each(|action| self.apply_data(action));
             }
             Bench::Train => {
-                let around = train::Surroundings {
-                    texts: self.texts,
-                    devices: self.devices.all(),
-                    device: self.devices.chosen(),
-                    open_file: self.data.path(),
-                    open_rows: self.data.rows(),
-                };
+                let around = self.train_surroundings();
                 let actions = train::show(ui, &self.train, &around);
                 actions.into_iter().for_each(|action| self.apply_train(action));
             }

@@ -33,6 +33,7 @@ mod error;
 mod failure;
 mod instruction;
 mod job;
+pub mod measuring;
 pub mod mining;
 mod panics;
 mod queue;

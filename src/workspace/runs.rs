@@ -234,6 +234,11 @@ impl Run {
         self.folder.join("checkpoints")
     }
 
+    /// Whether anything was computed yet.
+    pub fn has_begun(&self) -> bool {
+        self.folder.join(EVENTS).is_file()
+    }
+
     /// Changes what is written down of the run.
     pub fn update(&mut self, change: impl FnOnce(&mut RunRecord)) -> Result<(), WorkspaceError> {
         change(&mut self.record);

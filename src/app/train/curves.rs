@@ -2,17 +2,20 @@
 
 use egui_plot::PlotPoint;
 
-use crate::training::{LossParts, StepReport};
+use crate::training::{Evaluation, LossParts, StepReport};
 
 /// Weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.9;
 /// A curve keeps at most this many points; then every second one goes.
 const MOST_POINTS: usize = 4096;
 
+/// The metrics that are drawn.
+const SHOWN_METRICS: [&str; 3] = ["recall@1", "mrr@10", "ndcg@10"];
+
 /// One named curve over the steps.
 #[derive(Clone, Debug, Default)]
 pub struct Curve {
-    /// Key of its name.
+    /// Key of its name, or a metric's own name.
     pub name: &'static str,
     pub points: Vec<PlotPoint>,
 }
@@ -27,6 +30,8 @@ pub struct Curves {
     pub parts: Vec<Curve>,
     pub learning_rate: Curve,
     pub grad_norm: Curve,
+    /// Evaluation metrics, at each evaluation.
+    pub metrics: Vec<Curve>,
     average: Average,
     steps: usize,
     /// Only every so manieth step is kept.
@@ -57,6 +62,7 @@ impl Default for Curves {
             parts: Vec::new(),
             learning_rate: curve("learning_rate"),
             grad_norm: curve("grad_norm"),
+            metrics: Vec::new(),
             average: Average::default(),
             steps: 0,
             stride: 1,
@@ -88,6 +94,17 @@ impl Curves {
         }
     }
 
+    pub fn evaluated(&mut self, evaluation: &Evaluation) {
+        for name in SHOWN_METRICS {
+            let Some(value) = evaluation.metrics.get(name) else { continue };
+            let point = PlotPoint::new(evaluation.step as f64, *value);
+            match self.metrics.iter_mut().find(|curve| curve.name == name) {
+                Some(curve) => curve.points.push(point),
+                None => self.metrics.push(Curve { name, points: vec![point] }),
+            }
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.total.points.is_empty()
     }
@@ -116,6 +133,7 @@ fn parts(loss: &LossParts) -> impl Iterator<Item = (&'static str, f64)> {
         ("loss_self_distill_dense", loss.self_distill_dense),
         ("loss_self_distill_sparse", loss.self_distill_sparse),
         ("loss_self_distill_colbert", loss.self_distill_colbert),
+        ("loss_knowledge_distill", loss.knowledge_distill),
     ];
     parts.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }

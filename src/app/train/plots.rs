@@ -19,7 +19,9 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, curves: &Curves) {
     losses
         .extend(curves.parts.iter().zip(colours.series.iter().skip(1).cycle()).map(|(curve, colour)| (curve, *colour)));
     plot(ui, texts, "plot_loss", height, &losses, true);
-    ui.columns(2, |columns| {
+    let metrics: Vec<_> =
+        curves.metrics.iter().zip(colours.series.iter().cycle()).map(|(curve, colour)| (curve, *colour)).collect();
+    ui.columns(if metrics.is_empty() { 2 } else { 3 }, |columns| {
         title(&mut columns[0], texts.get("plot_learning_rate"));
         plot(
             &mut columns[0],
@@ -31,6 +33,10 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, curves: &Curves) {
         );
         title(&mut columns[1], texts.get("plot_grad_norm"));
         plot(&mut columns[1], texts, "plot_grad_norm", height, &[(&curves.grad_norm, colours.series[3])], false);
+        if let Some(column) = columns.get_mut(2) {
+            title(column, texts.get("plot_metrics"));
+            plot(column, texts, "plot_metrics", height, &metrics, true);
+        }
     });
 }
 
@@ -70,7 +76,9 @@ fn plot(
     let shown = plot.show(ui, |plot| {
         for (curve, colour) in curves {
             plot.line(
-                Line::new(texts.get(curve.name), PlotPoints::Borrowed(&curve.points)).color(*colour).width(line::PLOT),
+                Line::new(texts.find(curve.name).unwrap_or(curve.name), PlotPoints::Borrowed(&curve.points))
+                    .color(*colour)
+                    .width(line::PLOT),
             );
         }
     });

@@ -8,12 +8,27 @@ use crate::training::{RunPlan, StepReport, TrainingEvent};
 /// Steps that the speed is averaged over.
 const RECENT: usize = 20;
 
+/// Something that happened to a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    Resumed { step: usize },
+    Skipped { step: usize, skipped: usize },
+    LearningRate { step: usize, learning_rate: f64 },
+    Checkpoint { step: usize },
+    StoppedEarly { step: usize, best: usize },
+    Best { step: usize, metric: String, value: f64 },
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct RunReport {
     pub plan: Option<RunPlan>,
     pub curves: Curves,
     pub last: Option<StepReport>,
     pub warnings: Vec<String>,
+    /// What happened beside the steps, the last of it last.
+    pub notes: Vec<Note>,
+    /// The questions of the evaluations.
+    pub questions: Vec<String>,
     /// Where the last model was written.
     pub saved: Option<PathBuf>,
     /// Tokens and seconds of the last steps.
@@ -31,14 +46,16 @@ impl RunReport {
             }
             TrainingEvent::Saved { folder, .. } => self.saved = Some(folder),
             TrainingEvent::Halted { why, .. } => self.warnings.push(why),
-            TrainingEvent::Resumed { .. }
-            | TrainingEvent::Questions { .. }
-            | TrainingEvent::Skipped { .. }
-            | TrainingEvent::Evaluated(_)
-            | TrainingEvent::Best { .. }
-            | TrainingEvent::LearningRate { .. }
-            | TrainingEvent::Checkpoint { .. }
-            | TrainingEvent::StoppedEarly { .. } => {}
+            TrainingEvent::Questions { texts } => self.questions = texts,
+            TrainingEvent::Evaluated(evaluation) => self.curves.evaluated(&evaluation),
+            TrainingEvent::Resumed { step } => self.notes.push(Note::Resumed { step }),
+            TrainingEvent::Skipped { step, skipped, .. } => self.notes.push(Note::Skipped { step, skipped }),
+            TrainingEvent::LearningRate { step, learning_rate } => {
+                self.notes.push(Note::LearningRate { step, learning_rate });
+            }
+            TrainingEvent::Checkpoint { step, .. } => self.notes.push(Note::Checkpoint { step }),
+            TrainingEvent::StoppedEarly { step, best } => self.notes.push(Note::StoppedEarly { step, best }),
+            TrainingEvent::Best { step, metric, value } => self.notes.push(Note::Best { step, metric, value }),
             TrainingEvent::Step(report) => {
                 self.curves.push(&report);
                 self.recent.push_back((report.tokens, report.seconds));

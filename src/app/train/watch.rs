@@ -2,13 +2,15 @@
 
 use eframe::egui::{self, RichText};
 
+use super::run_report::Note;
 use super::{Action, Run, State, plots};
 use crate::app::error_texts;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, progress_bar, section, small_button, space};
+use crate::app::theme::{palette, progress_bar, section, size, small_button, space};
 use crate::app::widgets::{Severity, empty, notice};
 use crate::jobs::Status;
+use crate::training::Command;
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     match &state.run {
@@ -16,6 +18,12 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
             header(ui, run, texts, actions);
             for warning in &run.report.warnings {
                 notice(ui, Severity::Warning, warning);
+            }
+            if let Some(note) = run.report.notes.last() {
+                let before: Vec<String> =
+                    run.report.notes.iter().rev().take(20).rev().map(|note| note_text(texts, note)).collect();
+                let label = ui.label(RichText::new(note_text(texts, note)).small().color(palette(ui).weak));
+                label.on_hover_text(before.join("\n"));
             }
             if run.report.curves.is_empty() {
                 if !run.job.status().is_over() {
@@ -50,8 +58,11 @@ fn header(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>)
                 }
                 return;
             }
-            if ui.button(texts.get("cancel")).clicked() {
+            if ui.button(texts.get("cancel")).on_hover_text(texts.get("train_cancel_help")).clicked() {
                 actions.push(Action::Cancel);
+            }
+            if ui.button(texts.get("train_stop")).on_hover_text(texts.get("train_stop_help")).clicked() {
+                actions.push(Action::Steer(Command::Stop));
             }
             if run.job.is_pause_wanted() {
                 if ui.button(texts.get("resume")).clicked() {
@@ -68,10 +79,55 @@ fn header(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>)
     if let Some(folder) = &run.report.saved {
         notice(ui, Severity::Information, &texts.with("train_saved", &[("folder", &folder.display())]));
     }
+    if !status.is_over() {
+        steering(ui, run, texts, actions);
+    }
     numbers(ui, run, texts);
     let bar = progress_bar(ui, run.report.fraction());
     ui.add(bar).accessible_name(texts.get("train_progress"));
     ui.add_space(space::SMALL);
+}
+
+fn note_text(texts: Texts, note: &Note) -> String {
+    match note {
+        Note::Resumed { step } => texts.with("note_resumed", &[("step", step)]),
+        Note::Skipped { step, skipped } => texts.with("note_skipped", &[("step", step), ("skipped", skipped)]),
+        Note::LearningRate { step, learning_rate } => {
+            texts.with("note_learning_rate", &[("step", step), ("rate", &format!("{learning_rate:e}"))])
+        }
+        Note::Checkpoint { step } => texts.with("note_checkpoint", &[("step", step)]),
+        Note::StoppedEarly { step, best } => texts.with("note_stopped_early", &[("step", step), ("best", best)]),
+        Note::Best { step, metric, value } => {
+            texts.with("note_best", &[("step", step), ("metric", metric), ("value", &format!("{value:.4}"))])
+        }
+    }
+}
+
+/// What a run can be told while it goes; it obeys after the step it is at.
+fn steering(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action>) {
+    ui.horizontal_wrapped(|ui| {
+        let evaluates = !run.report.questions.is_empty();
+        let evaluate = ui.add_enabled(evaluates, egui::Button::new(texts.get("train_evaluate_now")));
+        if evaluate.on_disabled_hover_text(texts.get("train_no_eval_data")).clicked() {
+            actions.push(Action::Steer(Command::Evaluate));
+        }
+        if ui.button(texts.get("train_save_now")).on_hover_text(texts.get("train_save_now_help")).clicked() {
+            actions.push(Action::Steer(Command::Save));
+        }
+        let mut typed = run.learning_rate.clone();
+        let field = egui::TextEdit::singleline(&mut typed).desired_width(size::FIELD).hint_text("1e-5");
+        let label = texts.get("train_new_learning_rate");
+        if ui.add(field).on_hover_text(label).accessible_name(label).changed() {
+            actions.push(Action::TypeLearningRate(typed.clone()));
+        }
+        let rate = typed.trim().parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
+        let set = ui.add_enabled(rate.is_some(), egui::Button::new(texts.get("train_set_learning_rate")));
+        if set.on_disabled_hover_text(texts.get("problem_train_learning_rate")).clicked()
+            && let Some(rate) = rate
+        {
+            actions.push(Action::Steer(Command::LearningRate(rate)));
+        }
+    });
 }
 
 /// Step, loss, speed, time left: each with its unit.
@@ -120,10 +176,22 @@ fn earlier(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
     ui.label(RichText::new(texts.get("train_earlier_runs")).text_style(section()));
     for run in &state.earlier {
         ui.horizontal(|ui| {
-            ui.label(&run.name).on_hover_text(run.model.display().to_string());
-            let button = small_button(ui, texts.get("train_compare"));
-            if button.accessible_name(texts.with("train_compare_run", &[("run", &run.name)])).clicked() {
-                actions.push(Action::Compare(run.model.clone()));
+            ui.label(&run.name);
+            if let Some((metric, value)) = &run.best {
+                ui.label(RichText::new(format!("{metric} {value:.4}")).small().color(palette(ui).weak));
+            }
+            if let Some(model) = &run.model {
+                let button = small_button(ui, texts.get("train_compare")).on_hover_text(model.display().to_string());
+                if button.accessible_name(texts.with("train_compare_run", &[("run", &run.name)])).clicked() {
+                    actions.push(Action::Compare(model.clone()));
+                }
+            }
+            if let Some(folder) = &run.unfinished {
+                let button = small_button(ui, texts.get("train_go_on"));
+                let button = button.on_hover_text(texts.get("train_go_on_help"));
+                if button.accessible_name(texts.with("train_go_on_run", &[("run", &run.name)])).clicked() {
+                    actions.push(Action::GoOn(folder.clone()));
+                }
             }
         });
     }

@@ -1,5 +1,7 @@
 //! What the bar, the keyboard, dropped files and questions ask for.
 
+use std::path::PathBuf;
+
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers, ViewportCommand};
 
 use super::data_files::LeftBehind;
@@ -62,10 +64,17 @@ impl Window {
     }
 
     pub(super) fn dropped_files(&mut self, ui: &egui::Ui) {
-        let dropped = ui.input(|input| input.raw.dropped_files.clone());
-        if !dropped.is_empty() {
+        let dropped: Vec<PathBuf> =
+            ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect());
+        // A configuration is for the form, everything else is data.
+        let (configs, data): (Vec<_>, Vec<_>) =
+            dropped.into_iter().partition(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("toml")));
+        if !data.is_empty() {
             self.bench = Bench::Data;
-            self.waiting.extend(dropped.iter().map(|file| file.path().to_path_buf()));
+            self.waiting.extend(data);
+        }
+        if let Some(config) = configs.into_iter().next_back() {
+            self.load_config(config);
         }
     }
 

@@ -227,6 +227,11 @@ impl State {
         self.dataset.as_ref().map_or(0, Dataset::steps_made)
     }
 
+    /// Another number after every edit.
+    pub fn revision(&self) -> u64 {
+        self.dataset.as_ref().map_or(0, Dataset::revision)
+    }
+
     pub fn path(&self) -> Option<&Path> {
         let lent = self.lent.as_ref().and_then(|lent| lent.path.as_deref());
         self.dataset.as_ref().map_or(lent, Dataset::path)

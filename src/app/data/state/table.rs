@@ -4,7 +4,7 @@ use super::super::finder::Finder;
 use super::super::lines::{BadLine, Chosen, RowLine};
 use super::super::view::{self, BadPattern, Filter, Material, Sort};
 use super::{AT_ONCE, Selected, State};
-use crate::dataset::{Dataset, LineId, LineKind, Lines, Problem, Row, Survey};
+use crate::dataset::{LineId, LineKind, Lines, Problem, Row, Survey};
 use crate::jobs::RowSource;
 
 impl State {
@@ -219,7 +219,7 @@ impl State {
     }
 
     pub(super) fn read_chosen(&mut self) {
-        let revision = self.dataset.as_ref().map_or(0, Dataset::revision);
+        let revision = self.revision();
         let Some(Selected::Line(id)) = self.selected else {
             self.chosen = None;
             return;
