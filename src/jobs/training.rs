@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use crate::compute::{DeviceChoice, choose};
     use crate::jobs::Status;
-    use crate::training::read_files;
+    use crate::training::PATIENCE;
 
     fn request(runs: &Runs, change: impl FnOnce(&mut TrainingConfig)) -> Result<TrainRequest, Failure> {
         let mut config = TrainingConfig {
@@ -279,6 +279,84 @@ mod tests {
     }
 
     #[test]
+    fn steps_without_finite_numbers_are_skipped_and_three_in_a_row_pause_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::new(folder.path());
+        let jobs = Jobs::new(|| ());
+        // The first step makes the weights so large that nothing after it is a number.
+        let change = |config: &mut TrainingConfig| (config.learning_rate, config.max_steps) = (1e30, Some(50));
+        let (job, steering) = start(&jobs, request(&runs, change).unwrap());
+        let mut skipped = Vec::new();
+        let why = loop {
+            match job.next() {
+                Some(TrainingEvent::Skipped { step, .. }) => skipped.push(step),
+                Some(TrainingEvent::Halted { why, .. }) => break why,
+                Some(_) => {}
+                None => panic!("the run ended: {:?}", job.status()),
+            }
+        };
+        assert_eq!(skipped.len(), PATIENCE);
+        assert!(why.contains("learning_rate"), "{why}");
+        while job.status() != Status::Paused {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        // A person may try what it says, and go on.
+        steering.tell(Command::LearningRate(1e-5));
+        job.resume();
+        while !matches!(job.next(), Some(TrainingEvent::LearningRate { .. })) {}
+        job.cancel();
+        assert_eq!(job.wait(), Status::Cancelled);
+        assert!(!Checkpoints::steps(&only_run(&runs).checkpoints()).is_empty());
+    }
+
+    #[test]
+    fn a_run_stops_early_and_keeps_its_best_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::new(folder.path());
+        let jobs = Jobs::new(|| ());
+        let change = |config: &mut TrainingConfig| {
+            config.eval_data = config.train_data.clone();
+            (config.learning_rate, config.max_steps, config.eval_steps) = (1e-9, Some(50), Some(1));
+            (config.early_stopping_patience, config.load_best_model_at_end) = (Some(3), true);
+        };
+        let (job, _) = start(&jobs, request(&runs, change).unwrap());
+        assert_eq!(job.wait(), Status::Done);
+        let events = job.poll();
+        let stopped = events.iter().find_map(|event| match event {
+            TrainingEvent::StoppedEarly { step, best } => Some((*step, *best)),
+            _ => None,
+        });
+        // So small a learning rate changes no rank: nothing is better than the first.
+        assert_eq!(stopped, Some((4, 1)));
+        let saved = events.iter().any(|event| matches!(event, TrainingEvent::Saved { step: 1, .. }));
+        assert!(saved, "the saved model is not the best");
+        let run = only_run(&runs);
+        let best = run.record().best.clone().unwrap();
+        assert_eq!((best.step, best.metric.as_str()), (1, "ndcg@10"));
+        let evaluations = events.iter().filter(|event| matches!(event, TrainingEvent::Evaluated(_))).count();
+        assert_eq!(evaluations, 5);
+    }
+
+    #[test]
+    fn unsaved_rows_are_kept_with_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::new(folder.path());
+        let mut config = TrainingConfig {
+            model_name_or_path: "tests/fixtures/flagembedding/model_safetensors".into(),
+            train_data: vec!["tests/fixtures/flagembedding/data/weld_toy.jsonl".into()],
+            ..TrainingConfig::default()
+        };
+        let (mut files, _) = read_files(&config.train_data).unwrap();
+        files[0].unsaved = true;
+        let rows = files[0].rows.clone();
+        config.max_steps = Some(1);
+        let made = TrainRequest::new(&runs, config, choose(DeviceChoice::Cpu).unwrap(), files).unwrap();
+        let copied = made.folder().join(&made.config().train_data[0]);
+        assert!(copied.starts_with(made.folder()));
+        assert_eq!(read_files(&[copied]).unwrap().0[0].rows, rows);
+    }
+
+    #[test]
     fn a_failed_run_keeps_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let runs = Runs::new(folder.path());
@@ -301,6 +379,7 @@ mod tests {
         assert!(refused.to_string().contains("overwrite_output_dir"), "{refused}");
         let taken = request(&runs, |config| (config.output_dir, config.overwrite_output_dir) = (output, true)).unwrap();
         assert_eq!(taken.output(), folder.path());
-        assert!(runs.list().unwrap().0.is_empty());
+        // The record is kept among the runs; only the model goes elsewhere.
+        assert_eq!(only_run(&runs).model_folder(), folder.path());
     }
 }

@@ -42,7 +42,7 @@ pub use measure::measure;
 pub use options::{OPTIONS, OptionError, takes_paths};
 pub use outlook::{Outlook, Pace, pace_key};
 pub use presets::Preset;
-pub use run::{Outcome, Places, train};
+pub use run::{Outcome, PATIENCE, Places, train};
 pub use schedule::{Plan, learning_rate};
 pub use torchrun::{ASIDE, Fate, Flag, PastedCommand, read_command};
 pub use trainer::{Counters, ScoreMatrices, StepResult, Trainer, Window};

@@ -19,7 +19,7 @@ use crate::compute::{DeviceInfo, memory_in_use};
 use crate::model::{EmbeddingModel, ModelFolder, Tokenizer};
 
 /// So many steps in a row without finite numbers, and the run asks for help.
-const PATIENCE: usize = 3;
+pub const PATIENCE: usize = 3;
 
 /// The device is asked for its memory no more often than this: it must finish its work to answer.
 const BETWEEN_MEMORY: Duration = Duration::from_secs(2);

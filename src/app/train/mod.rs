@@ -241,7 +241,7 @@ mod tests {
         let mut run = Run::new((jobs.start(&device, "Train".into(), |_, _| Ok(())), Steering::of_nothing()), 1);
         for (step, seconds) in [60.0, 1.0, 3.0].into_iter().enumerate() {
             let text = format!(
-                r#"{{"step":{step},"steps":3,"epoch":0.0,"loss":{{"total":1.0,"dense":1.0}},"learning_rate":0.0,"grad_norm":1.0,"tokens":1,"seconds":{seconds}}}"#
+                r#"{{"step":{step},"steps":3,"epoch":0.0,"loss":{{"total":1.0,"dense":1.0}},"learning_rate":0.0,"grad_norm":1.0,"tokens":1,"seconds":{seconds},"time":0.0}}"#
             );
             let report: StepReport = serde_json::from_str(&text).unwrap();
             run.take(TrainingEvent::Step(report));

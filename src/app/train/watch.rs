@@ -25,6 +25,10 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
                 let label = ui.label(RichText::new(note_text(texts, note)).small().color(palette(ui).weak));
                 label.on_hover_text(before.join("\n"));
             }
+            if run.job.status().is_over() && !state.earlier.is_empty() {
+                let title = texts.get("train_earlier_runs");
+                egui::CollapsingHeader::new(title).show_unindented(ui, |ui| earlier(ui, state, texts, actions));
+            }
             if run.report.curves.is_empty() {
                 if !run.job.status().is_over() {
                     empty(ui, texts.get("train_preparing"));
@@ -35,7 +39,11 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
         }
         None => {
             empty(ui, texts.get("train_nothing_yet"));
-            earlier(ui, state, texts, actions);
+            if !state.earlier.is_empty() {
+                ui.add_space(space::LARGE);
+                ui.label(RichText::new(texts.get("train_earlier_runs")).text_style(section()));
+                earlier(ui, state, texts, actions);
+            }
         }
     }
 }
@@ -122,7 +130,7 @@ fn steering(ui: &mut egui::Ui, run: &Run, texts: Texts, actions: &mut Vec<Action
         }
         let rate = typed.trim().parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
         let set = ui.add_enabled(rate.is_some(), egui::Button::new(texts.get("train_set_learning_rate")));
-        if set.on_disabled_hover_text(texts.get("problem_train_learning_rate")).clicked()
+        if set.on_disabled_hover_text(texts.get("train_rate_wrong")).clicked()
             && let Some(rate) = rate
         {
             actions.push(Action::Steer(Command::LearningRate(rate)));
@@ -169,11 +177,6 @@ fn numbers(ui: &mut egui::Ui, run: &Run, texts: Texts) {
 }
 
 fn earlier(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
-    if state.earlier.is_empty() {
-        return;
-    }
-    ui.add_space(space::LARGE);
-    ui.label(RichText::new(texts.get("train_earlier_runs")).text_style(section()));
     for run in &state.earlier {
         ui.horizontal(|ui| {
             ui.label(&run.name);
