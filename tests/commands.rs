@@ -179,7 +179,7 @@ fn without_an_output_folder_the_run_lies_in_the_workspace() {
     let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
     let model = std::path::Path::new(text.trim());
     assert!(model.starts_with(home.path()) && model.join("model.safetensors").is_file(), "{text}");
-    assert!(model.parent().unwrap().join("events.jsonl").is_file(), "{text}");
+    assert!(model.parent().unwrap().join("metrics.jsonl").is_file(), "{text}");
 }
 
 /// Training of the tiny model on its rows, on the processor.
