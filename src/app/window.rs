@@ -9,6 +9,7 @@ mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
+mod run_actions;
 mod setup;
 mod shell_actions;
 mod train_actions;
@@ -65,7 +66,8 @@ pub struct Window {
     saving: Option<(Background<data_files::Saved>, Option<Pending>)>,
     editing: Option<Background<data::bulk::Done>>,
     preparing: Option<Background<train_actions::Prepared>>,
-    listing: Option<Background<Vec<train::EarlierRun>>>,
+    listing: Option<Background<Vec<train::RunItem>>>,
+    run_work: Vec<Background<run_actions::Done>>,
     reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
     keeping: Option<Background<Result<(), WorkspaceError>>>,
 }
@@ -82,6 +84,8 @@ enum Pending {
     Overwrite(Option<Box<Pending>>),
     /// Close the file that is shown.
     CloseFile,
+    /// Move the run in this folder to the trash.
+    TrashRun(PathBuf),
 }
 
 impl Window {
@@ -124,6 +128,7 @@ impl Window {
             editing: None,
             preparing: None,
             listing: None,
+            run_work: Vec::new(),
             reading: None,
             keeping: None,
             context,
@@ -158,6 +163,7 @@ impl Window {
                     open_rows: self.data.rows(),
                 };
                 let actions = train::show(ui, &self.train, &around);
+                self.train.watching.reset = false;
                 actions.into_iter().for_each(|action| self.apply_train(action));
             }
             Bench::Compare => {

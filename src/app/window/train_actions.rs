@@ -6,16 +6,15 @@ use super::Window;
 use crate::app::background::Background;
 use crate::app::error_texts;
 use crate::app::files::Purpose;
-use crate::app::shell::Bench;
-use crate::app::train::{Action, DataChoice, EarlierRun, Run};
+use crate::app::train::{Action, DataChoice, News, Run, RunReport, View};
 use crate::app::widgets::Severity;
+use crate::jobs::Failure;
 use crate::jobs::training::{self, TrainRequest};
-use crate::jobs::{Failure, Status};
 use crate::training::{TrainingFile, read_files};
-use crate::workspace::{RunState, Runs};
+use crate::workspace::Runs;
 
-/// A run made ready, and what was odd about its data.
-pub(super) type Prepared = Result<(TrainRequest, Vec<String>), Failure>;
+/// A run made ready, what was odd about its data, and what is known of it from before.
+pub(super) type Prepared = Result<(TrainRequest, Vec<String>, RunReport), Failure>;
 
 impl Window {
     pub(super) fn apply_train(&mut self, action: Action) {
@@ -38,19 +37,7 @@ impl Window {
             Action::LeaveOption(name) => self.train.form.leave(name),
             Action::SetPrecision(precision) => precision.put_into(&mut self.train.form.config),
             Action::Start => self.start_training(),
-            Action::Pause => self.with_run(|run| run.job.pause()),
-            Action::Resume => self.with_run(|run| run.job.resume()),
-            Action::Cancel => self.with_run(|run| run.job.cancel()),
-            Action::Compare(model) => {
-                self.compare.tuned = Some(model);
-                self.bench = Bench::Compare;
-            }
-        }
-    }
-
-    fn with_run(&self, act: impl FnOnce(&Run)) {
-        if let Some(run) = &self.train.run {
-            act(run);
+            Action::Watch(action) => self.apply_watch(action),
         }
     }
 
@@ -80,7 +67,7 @@ impl Window {
                     read_files(&config.train_data)?
                 }
             };
-            Ok((TrainRequest::new(&runs, config, device, files)?, warnings))
+            Ok((TrainRequest::new(&runs, config, device, files)?, warnings, RunReport::default()))
         }));
     }
 
@@ -90,8 +77,15 @@ impl Window {
         };
         self.preparing = None;
         match done {
-            Ok(Ok((request, warnings))) => {
-                self.train.run = Some(Run::new(training::start(&self.jobs, request)));
+            Ok(Ok((request, warnings, mut report))) => {
+                let folder = request.folder().to_path_buf();
+                report.curves.set_smoothing(self.train.watching.look.smoothing);
+                self.train.run = Some(Run::new(folder, training::start(&self.jobs, request), report));
+                self.train.watching.shown = None;
+                if self.train.watching.view == View::Runs {
+                    self.train.watching.view = View::Curves;
+                }
+                self.look_for_runs();
                 for warning in warnings {
                     self.messages.say(Severity::Warning, warning);
                 }
@@ -101,43 +95,11 @@ impl Window {
         }
     }
 
-    /// A run that ends well is what one wants to compare next.
     pub(super) fn drain_training(&mut self) {
-        if !self.train.drain() {
-            return;
-        }
-        if let Some(run) = self.train.run.as_ref().filter(|run| run.job.status() == Status::Done)
-            && let Some(model) = run.report.saved.clone()
-        {
-            self.compare.tuned = Some(model);
-            self.compare.base = Some(self.train.form.config.model_name_or_path.clone());
-        }
-        self.look_for_runs();
-    }
-
-    pub(super) fn look_for_runs(&mut self) {
-        let runs = Runs::new(self.workspace.runs());
-        self.listing = Some(Background::start(&self.context, move || {
-            let (runs, problems) = runs.list().unwrap_or_else(|problem| (Vec::new(), vec![problem]));
-            problems.iter().for_each(|problem| log::warn!("{problem}"));
-            let done =
-                runs.into_iter().filter(|run| run.record().state == RunState::Done && run.model_folder().is_dir());
-            let named = done.map(|run| EarlierRun {
-                name: run.folder().file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                model: run.model_folder(),
-            });
-            named.collect()
-        }));
-    }
-
-    pub(super) fn drain_listing(&mut self) {
-        if let Some(Ok(runs)) = self.listing.as_ref().and_then(Background::poll) {
-            self.listing = None;
-            self.train.earlier = runs;
-            if self.compare.tuned.is_none() && !self.knows_runs {
-                self.compare.tuned = self.train.earlier.first().map(|run| run.model.clone());
-            }
-            self.knows_runs = true;
+        match self.train.drain() {
+            News::Nothing => {}
+            News::Noted => self.look_for_runs(),
+            News::Ended => self.training_ended(),
         }
     }
 }
