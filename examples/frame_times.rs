@@ -11,7 +11,7 @@ use egui_kittest::kittest::Queryable;
 use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{self, DeviceChoice};
-use weldbench::training::{LossParts, StepReport, TrainingEvent};
+use weldbench::training::{LossParts, Preset, StepReport, TrainingConfig, TrainingEvent};
 use weldbench::workspace::{NewRun, RunState, Runs, Settings, Workspace};
 
 const FRAMES: usize = 600;
@@ -23,7 +23,9 @@ fn main() {
     let workspace = Workspace::open(Some(folder.path())).expect("a workspace");
     write_long_run(&workspace);
     let mut settings = Settings::default();
-    let config = weldbench::training::TrainingConfig { max_steps: Some(100_000), ..weldbench::training::TrainingConfig::short_run() };
+    let mut config = TrainingConfig::default();
+    Preset::QuickLook.put_into(&mut config);
+    config.max_steps = Some(100_000);
     settings.training = toml::Table::try_from(config).expect("options");
     settings.save(&workspace.settings_file()).expect("settings");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -38,9 +40,8 @@ fn main() {
             (device.iter().cloned().collect(), device)
         }),
     };
-    let mut window = Harness::builder()
-        .with_size([1280.0, 720.0])
-        .build_eframe(move |creation| Window::new(creation, setup));
+    let mut window =
+        Harness::builder().with_size([1280.0, 720.0]).build_eframe(move |creation| Window::new(creation, setup));
     let window = &mut window;
     until(window, "Train");
     click(window, "Train");
@@ -105,7 +106,12 @@ fn measure(window: &mut Harness<'_, Window>, what: &str) {
     }
     times.sort_by(f64::total_cmp);
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    println!("{what}: half of the frames within {:.1} ms, 99 % within {:.1} ms, all within {:.1} ms", at(0.5), at(0.99), at(1.0));
+    println!(
+        "{what}: half of the frames within {:.1} ms, 99 % within {:.1} ms, all within {:.1} ms",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 fn write_long_run(workspace: &Workspace) {

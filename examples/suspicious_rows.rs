@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         model,
         scorer,
         instruction: Default::default(),
-        rows: rows.clone(),
+        rows: rows.clone().into(),
         cache: None,
         only_if_loaded: false,
     };

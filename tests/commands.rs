@@ -491,3 +491,55 @@ fn lines(bytes: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(bytes).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
+
+#[test]
+fn options_come_from_presets_files_and_commands_in_that_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("run.toml");
+    let article = "tests/fixtures/commands/weld-command.txt";
+    let done = weldbench()
+        .args(["train", "--preset", "quick-look", "--from-command", article, "--learning_rate", "3e-5", "--seed", "7"])
+        .arg("--save-config")
+        .arg(&saved)
+        .assert()
+        .success();
+    let told = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    for line in [
+        "applied     --train_group_size 6",
+        "applied     --gradient_checkpointing ",
+        "not needed  --deepspeed …/ds_stage0.json (one process",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let table: toml::Table = fs::read_to_string(&saved).unwrap().parse().unwrap();
+    assert_eq!(table["passage_max_len"].as_integer(), Some(2048));
+    assert_eq!(table["trainable_layers"].as_integer(), Some(4), "of the preset");
+    assert_eq!((table["learning_rate"].as_float(), table["seed"].as_integer()), (Some(3e-5), Some(7)));
+
+    // The file is read back, and a run goes on from there.
+    let output = folder.path().join("tuned");
+    let done = weldbench()
+        .args(["train", "--device", "cpu", "--max_steps", "1", "--passage_max_len", "32", "--trainable_layers", "1"])
+        .args(["--fp16", "false", "--model_name_or_path", MODEL, "--train_data", DATA])
+        .arg("--config")
+        .arg(&saved)
+        .arg("--output_dir")
+        .arg(&output)
+        .assert();
+    done.success();
+    assert!(output.join("model.safetensors").is_file());
+}
+
+#[test]
+fn a_command_that_cannot_be_used_is_refused_with_its_flag() {
+    let done = weldbench()
+        .args(["train", "--from-command", "-"])
+        .write_stdin("torchrun -m FlagEmbedding.finetune.embedder.encoder_only.m3 —learning_rate fast --use_mrl True")
+        .assert()
+        .code(2);
+    let told = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+    assert!(told.contains("unknown     --use_mrl True") && told.contains("`learning_rate` cannot be `fast`"), "{told}");
+    let done = weldbench().args(["train", "--preset", "welding", "--train_data", DATA]).assert().code(2);
+    assert!(String::from_utf8(done.get_output().stderr.clone()).unwrap().contains("model_name_or_path"));
+    weldbench().args(["train", "--preset", "brazing"]).assert().code(2);
+}

@@ -1,14 +1,19 @@
 //! An expert's work on the data, through the accessibility tree: findings, reviews, mining, search-to-add, import.
 
 mod window {
+    #[allow(dead_code, reason = "other tests use the rest")]
     pub mod bench;
 }
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use eframe::egui::{Event, Key, Modifiers, accesskit::Role};
-use egui_kittest::kittest::Queryable;
+use eframe::egui::{Event, Key, Modifiers, ViewportCommand, ViewportEvent, accesskit::Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
 
+use weldbench::app::Window;
 use window::bench::{Bench, TOY_DATA, TOY_MODEL, repository};
 
 const ROWS: &str = concat!(
@@ -242,6 +247,75 @@ fn saving_while_another_file_opens_says_why_it_waits() {
     assert_ne!(data(&bench), ROWS);
 }
 
+/// A file that is large enough to have its first rows shown before the rest. Its reviews, which are read last, are a
+/// pipe: until something is written there, the file is still being opened.
+#[cfg(unix)]
+fn large_file(bench: &Bench, name: &str) -> (PathBuf, PathBuf) {
+    let row = |at| format!("{{\"query\": \"q {at}\", \"pos\": [\"{}\"], \"neg\": [\"n\", \"m\"]}}\n", "焊".repeat(250));
+    let (path, reviews) =
+        (bench.folder().join(format!("{name}.jsonl")), bench.folder().join(format!("{name}.review.jsonl")));
+    fs::write(&path, (0..LARGE_ROWS).map(row).collect::<String>()).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&reviews).status().unwrap().success());
+    (path, reviews)
+}
+
+#[cfg(unix)]
+const LARGE_ROWS: usize = 22_000;
+
+#[cfg(unix)]
+#[test]
+fn the_first_rows_of_a_large_file_are_there_to_look_at_before_the_rest() {
+    let query = |bench: &Bench| {
+        let field = bench.get_by_role_and_label(Role::MultilineTextInput, "Query");
+        field.accesskit_node().value().unwrap_or_default()
+    };
+    let mut bench = open();
+    bench.get_by_label("Delete: Negative 1").click();
+    bench.until("an edit", |window| window.query_by_label("● unsaved").is_some());
+    let (path, _) = large_file(&bench, "given_up");
+    bench.drop_file(&path);
+    bench.until("the first rows", |window| window.query_by_label("Row at line 1: q 0").is_some());
+    bench.get_by_label_contains("to look at until the whole file is there");
+    bench.get_by_label("Cancel: Opening the file…").click();
+    bench.until("the file before", |window| window.query_by_label("3 of 3 rows").is_some());
+    assert!(bench.query_by_label("● unsaved").is_some());
+
+    let (path, reviews) = large_file(&bench, "large");
+    bench.drop_file(&path);
+    bench.until("the first rows", |window| window.query_by_label("Row at line 1: q 0").is_some());
+    (0..5).for_each(|_| {
+        bench.key_press(Key::PageDown);
+        bench.step();
+    });
+    bench.until("rows further down", |window| window.query_by_label("Row at line 101: q 100").is_some());
+    assert_eq!(query(&bench), "q 100");
+    // Nothing can be edited or saved yet, and what is typed is not taken.
+    bench.key_press(Key::Num1);
+    bench.key_press(Key::Delete);
+    bench.key_press(Key::A);
+    bench.get_by_role_and_label(Role::MultilineTextInput, "Query").focus();
+    bench.step();
+    bench.get_by_role_and_label(Role::MultilineTextInput, "Query").type_text("x");
+    bench.step();
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    bench.until("the reason", |window| window.query_by_label_contains("large.jsonl is not all there yet").is_some());
+    assert!(bench.query_by_label("● unsaved").is_none() && bench.query_by_label("large.jsonl ●").is_none());
+    assert!(bench.query_by_label("data.jsonl ●").is_some());
+
+    fs::write(reviews, "").unwrap();
+    let all = format!("{LARGE_ROWS} of {LARGE_ROWS} rows");
+    bench.until("the whole file", |window| window.query_by_label(&all).is_some());
+    assert!(bench.query_by_label("Row at line 101: q 100").is_some(), "the table has moved");
+    assert_eq!(query(&bench), "q 100");
+    bench.get_by_label("Delete: Negative 1").click();
+    bench.until("an edit", |window| window.query_by_label("● unsaved").is_some());
+    bench.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    bench.until("saved", |window| window.query_by_label_contains("Saved: ").is_some());
+    let saved = fs::read_to_string(path).unwrap();
+    let changed: Vec<_> = saved.lines().enumerate().filter(|(_, line)| !line.contains("\"n\"")).collect();
+    assert_eq!(changed.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [100]);
+}
+
 /// Rows of more than is edited within a frame, each with a fault that has a fix.
 fn many_rows() -> String {
     let row = |at| {
@@ -270,4 +344,44 @@ fn many_rows_are_put_right_away_from_the_window_and_come_back_in_one_step() {
     // What was said of the first saving may still be there.
     let file = bench.folder().join("data.jsonl");
     bench.until("saved again", |_| fs::read_to_string(&file).is_ok_and(|text| text == rows));
+}
+
+/// The user closes the window.
+fn close(bench: &mut Bench) {
+    let input = bench.input_mut();
+    let viewport = input.viewport_id;
+    input.viewports.entry(viewport).or_default().events.push(ViewportEvent::Close);
+    bench.step();
+    bench.input_mut().viewports.entry(viewport).or_default().events.clear();
+}
+
+fn is_closed(window: &Harness<'static, Window>) -> bool {
+    let output = window.output().viewport_output.values();
+    output.flat_map(|viewport| &viewport.commands).any(|command| *command == ViewportCommand::Close)
+}
+
+#[test]
+fn a_window_closed_during_edits_saves_them_first() {
+    for (answer, is_saved) in [("Save", true), ("Discard", false)] {
+        let rows = many_rows().repeat(8);
+        let mut bench = Bench::with_data(&rows);
+        bench.until("the findings", |window| window.query_by_label("Fix all: Passage twice in a row").is_some());
+        bench.get_by_label("Fix all: Passage twice in a row").click();
+        bench.step();
+        close(&mut bench);
+        bench.until("the question", |window| window.query_by_label("Discard").is_some());
+        assert!(bench.query_by_label("Rows are being edited…").is_some(), "the edits are over too soon");
+        // The bar has a button of that name, too; the question comes after it.
+        bench.get_all_by_label(answer).last().unwrap().click();
+        bench.step();
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_closed(&bench) {
+            assert!(Instant::now() < end, "{answer} does not close the window");
+            bench.step();
+        }
+        assert!(data(&bench) == if is_saved { rows.replace("[\"n\", \"n\"]", "[\"n\"]") } else { rows });
+        assert!(
+            fs::read_dir(bench.folder().join("workspace/journals")).ok().is_none_or(|mut left| left.next().is_none())
+        );
+    }
 }

@@ -12,12 +12,20 @@ pub struct Background<T> {
 impl<T: Send + 'static> Background<T> {
     /// Starts `work` on a thread of its own and wakes the window when it is done.
     pub fn start(context: &egui::Context, work: impl FnOnce() -> T + Send + 'static) -> Self {
+        Self::telling(context, |_| work())
+    }
+
+    /// As [`Self::start`]; the work may tell something before it is done, which [`Self::poll`] gives first.
+    pub fn telling(context: &egui::Context, work: impl FnOnce(&dyn Fn(T)) -> T + Send + 'static) -> Self {
         let (sender, result) = channel();
         let context = context.clone();
         std::thread::spawn(move || {
-            // The window may have closed meanwhile; then nobody wants the result.
-            let _ = sender.send(work());
-            context.request_repaint();
+            let tell = |told| {
+                // The window may have closed meanwhile; then nobody wants the result.
+                let _ = sender.send(told);
+                context.request_repaint();
+            };
+            tell(work(&tell));
         });
         Self { result }
     }

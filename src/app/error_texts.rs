@@ -11,7 +11,7 @@ use crate::dataset::DatasetError;
 use crate::dataset::import::{ImportError, SkipReason, Skipped, TableFault, TableProblem};
 use crate::jobs::{Failure, JobError};
 use crate::model::ModelError;
-use crate::training::{OptionError, TrainingError};
+use crate::training::{Concern, ConfigFileError, OptionError, TrainingError};
 use crate::workspace::WorkspaceError;
 
 /// Values by the names that a text has for them.
@@ -45,6 +45,7 @@ pub fn dataset(texts: Texts, error: &DatasetError) -> String {
             say("error_inseparable", &[("rows", rows), ("groups", groups), ("largest", largest)])
         }
         E::Cancelled => say("error_edits_cancelled", &[]),
+        E::BrokeOff { cause } => say("error_broke_off", &[("cause", cause)]),
         E::NoSuchLine => say("error_no_such_line", &[]),
         E::NoSuchPlace { at, lines } => say("error_no_such_place", &[("at", at), ("lines", lines)]),
         E::NotARow { line } => say("error_not_a_row", &[("line", line)]),
@@ -188,13 +189,50 @@ pub fn compute(texts: Texts, error: &ComputeError) -> String {
 }
 
 /// An option of a run by its name in the window, and why its value cannot work.
-fn option(texts: Texts, error: &OptionError) -> String {
+pub fn option(texts: Texts, error: &OptionError) -> String {
     told(texts, error, || match error {
         OptionError::Unknown(name) => say(texts, "error_option_unknown", &[("option", name)]),
         OptionError::Invalid { name, value, cause } => {
             let shown = texts.find(&format!("option_{name}")).unwrap_or(name);
             let why = texts.find(&format!("problem_{name}")).unwrap_or(cause);
             say(texts, "error_option", &[("option", &shown), ("value", value), ("cause", &why)])
+        }
+    })
+}
+
+pub fn config_file(texts: Texts, error: &ConfigFileError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        ConfigFileError::Read { path, source } => {
+            say("error_read", &[("file", &path.display()), ("cause", &io(texts, source))])
+        }
+        ConfigFileError::Write { path, source } => {
+            say("error_write", &[("file", &path.display()), ("cause", &io(texts, source))])
+        }
+        ConfigFileError::Toml { path, cause } => {
+            say("error_config_toml", &[("file", &path.display()), ("cause", cause)])
+        }
+        ConfigFileError::Options { path, problems } => {
+            let problems: Vec<String> = problems.iter().map(|problem| option(texts, problem)).collect();
+            say("error_config_options", &[("file", &path.display()), ("cause", &problems.join("；"))])
+        }
+    })
+}
+
+pub fn concern(texts: Texts, concern: &Concern) -> String {
+    let gb = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+    told(texts, concern, || match concern {
+        Concern::TooLarge { needed, memory, piece } => {
+            let (needed, memory) = (gb(needed.total()), gb(*memory));
+            match piece {
+                Some(piece) => {
+                    say(texts, "error_too_large", &[("needed", &needed), ("memory", &memory), ("piece", piece)])
+                }
+                None => say(texts, "error_far_too_large", &[("needed", &needed), ("memory", &memory)]),
+            }
+        }
+        Concern::EmbeddingsStayBehind { bytes, most } => {
+            say(texts, "error_embeddings_stay", &[("needed", &gb(*bytes)), ("most", &gb(*most))])
         }
     })
 }
@@ -265,6 +303,7 @@ pub fn failure(texts: Texts, failure: &Failure) -> String {
         error.downcast_ref().map(|error| model(texts, error)),
         error.downcast_ref().map(|error| compute(texts, error)),
         error.downcast_ref().map(|error| training(texts, error)),
+        error.downcast_ref().map(|error| config_file(texts, error)),
         error.downcast_ref().map(|error| dataset(texts, error)),
         error.downcast_ref().map(|error| import(texts, error)),
         error.downcast_ref().map(|error| job(texts, error)),
@@ -434,6 +473,23 @@ mod tests {
             (TrainingError::Compute(ComputeError::NoCuda), &["CUDA"]),
         ] {
             check(training(*CHINESE, &error), error.to_string(), keeps);
+        }
+        let option = OptionError::Unknown("tempo".into());
+        for (error, keeps) in [
+            (ConfigFileError::Read { path: "a".into(), source: io::Error::other("b") }, "a"),
+            (ConfigFileError::Write { path: "a".into(), source: io::Error::other("b") }, "a"),
+            (ConfigFileError::Toml { path: "a".into(), cause: "b".into() }, "b"),
+            (ConfigFileError::Options { path: "a".into(), problems: vec![option] }, "tempo"),
+        ] {
+            check(config_file(*CHINESE, &error), error.to_string(), &[keeps]);
+        }
+        let needed = crate::training::MemoryForecast { parameters: 9_000_000_000, ..Default::default() };
+        for (error, keeps) in [
+            (Concern::TooLarge { needed, memory: 8_000_000_000, piece: Some(3) }, &["9.0 GB", "8.0 GB", "3"][..]),
+            (Concern::TooLarge { needed, memory: 8_000_000_000, piece: None }, &["9.0 GB", "8.0 GB"]),
+            (Concern::EmbeddingsStayBehind { bytes: 1_000_000_000, most: 128_000_000 }, &["1.0 GB", "0.1 GB"]),
+        ] {
+            check(concern(*CHINESE, &error), error.to_string(), keeps);
         }
         for error in [
             JobError::NoVectors("m".into()),

@@ -20,6 +20,11 @@ pub enum Purpose {
     Reranker,
     TrainModel,
     TrainData,
+    EvalData,
+    EvalCorpus,
+    OutputFolder,
+    LoadConfig,
+    SaveConfig,
     BaseModel,
     TunedModel,
     Corpus,
@@ -37,6 +42,11 @@ impl Purpose {
             Self::Reranker => "dialog_reranker",
             Self::TrainModel => "dialog_train_model",
             Self::TrainData => "dialog_train_data",
+            Self::EvalData => "dialog_questions",
+            Self::EvalCorpus => "dialog_corpus",
+            Self::OutputFolder => "dialog_output",
+            Self::LoadConfig => "dialog_load_config",
+            Self::SaveConfig => "dialog_save_config",
             Self::BaseModel => "dialog_base_model",
             Self::TunedModel => "dialog_tuned_model",
             Self::Corpus => "dialog_corpus",
@@ -61,16 +71,19 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     if let Some(folder) = near.and_then(|path| if path.is_dir() { Some(path) } else { path.parent() }) {
         dialog = dialog.set_directory(folder);
     }
-    if let (Purpose::SaveDataAs | Purpose::ExportShown | Purpose::ExportCurves(_), Some(name)) =
+    if let (Purpose::SaveDataAs | Purpose::ExportShown | Purpose::SaveConfig | Purpose::ExportCurves(_), Some(name)) =
         (purpose, near.and_then(Path::file_name))
     {
         dialog = dialog.set_file_name(name.to_string_lossy());
     }
     let jsonl = |dialog: rfd::AsyncFileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
+    let toml = |dialog: rfd::AsyncFileDialog| dialog.add_filter(texts.get("toml_files"), &["toml"]);
     let paths: Pin<Box<dyn Future<Output = Vec<PathBuf>> + Send>> = match purpose {
-        Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel | Purpose::Reranker => {
+        Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel | Purpose::Reranker | Purpose::OutputFolder => {
             Box::pin(one(dialog.pick_folder()))
         }
+        Purpose::LoadConfig => Box::pin(one(toml(dialog).pick_file())),
+        Purpose::SaveConfig => Box::pin(one(toml(dialog).save_file())),
         Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
         Purpose::ExportCurves(format) => {
             Box::pin(one(dialog.add_filter(format.name(), &[format.ending()]).save_file()))
@@ -84,8 +97,8 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
             let all = ["jsonl", "json", "txt", "csv", "tsv", "xlsx", "xls", "ods"];
             Box::pin(one(dialog.add_filter(texts.get("corpus_files"), &all).pick_file()))
         }
-        Purpose::Corpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
-        Purpose::TrainData => {
+        Purpose::Corpus | Purpose::EvalCorpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
+        Purpose::TrainData | Purpose::EvalData => {
             let files = jsonl(dialog).pick_files();
             Box::pin(async { files.await.unwrap_or_default().into_iter().map(PathBuf::from).collect() })
         }

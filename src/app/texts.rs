@@ -102,9 +102,11 @@ mod tests {
     use crate::training::OPTIONS;
 
     /// Keys that are put together from a name that the library gives.
-    const MADE: [&str; 9] = ["option_", "help_", "problem_", "fault_", "advice_", "error_", "kind_", "stage_", "unit_"];
+    const MADE: [&str; 11] =
+        ["option_", "help_", "problem_", "fault_", "advice_", "error_", "kind_", "stage_", "unit_", "idle_", "preset_"];
     /// Of these the library itself has the English text.
-    const CHINESE_ONLY: [&str; 6] = ["help_", "problem_", "fault_", "advice_", "error_", "kind_"];
+    const CHINESE_ONLY: [&str; 8] =
+        ["help_", "problem_", "fault_", "advice_", "error_", "kind_", "idle_", "preset_help_"];
 
     fn keys(file: &str) -> BTreeSet<String> {
         read(file).into_keys().collect()
@@ -192,6 +194,8 @@ mod tests {
                 assert!(Texts::new(language).find(&format!("option_{}", option.name)).is_some(), "{}", option.name);
             }
             assert!(Texts::new(Language::Chinese).find(&format!("help_{}", option.name)).is_some(), "{}", option.name);
+            let unit = format!("unit_{}", option.unit.replace('-', "_"));
+            assert!(option.unit.is_empty() || Texts::new(Language::Chinese).find(&unit).is_some(), "{unit}");
         }
     }
 

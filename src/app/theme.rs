@@ -20,6 +20,10 @@ pub mod size {
     pub const CONTROL: f32 = 28.0;
     pub const FORM: f32 = 400.0;
     pub const FIELD: f32 = 96.0;
+    pub const UNIT: f32 = 84.0;
+    pub const OPTION: f32 = 36.0;
+    pub const FLAG: f32 = 250.0;
+    pub const PASTE: f32 = 860.0;
     pub const EDITOR: f32 = 560.0;
     pub const EDITOR_MIN: f32 = 360.0;
     pub const PROGRESS: f32 = 140.0;

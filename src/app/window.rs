@@ -13,17 +13,20 @@ mod run_actions;
 mod setup;
 mod shell_actions;
 mod train_actions;
+mod train_config;
+mod train_forecast;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui::{self, ThemePreference};
 
 use super::background::Background;
-use super::shell::{self, Bench, Messages, Question};
+use super::shell::{self, Answer, Bench, Messages, Question};
 use super::texts::{Language, Texts};
 use super::{compare, data, files, theme, train};
 use crate::compute::DeviceInfo;
-use crate::dataset::DatasetError;
+use crate::dataset::{DatasetError, Watch};
 use crate::jobs::Jobs;
 use crate::workspace::{Settings, Workspace, WorkspaceError};
 
@@ -46,9 +49,13 @@ pub struct Window {
     /// What the open file is checked against.
     checked: Option<data_work::Check>,
     train: train::State,
+    train_config: train_config::TrainConfig,
+    forecasting: train_forecast::Forecasting,
     compare: compare::State,
     messages: Messages,
     question: Option<(Question, Pending)>,
+    /// What was answered while the rows were away, to be done once they are back.
+    answered: Option<(Pending, Answer)>,
     jobs: Jobs,
     devices: devices::Devices,
     workspace: Workspace,
@@ -62,7 +69,7 @@ pub struct Window {
 
     // What other threads are at.
     dialog: Option<Background<files::Chosen>>,
-    opening: Option<(PathBuf, Background<Result<data_files::Opened, DatasetError>>)>,
+    opening: Option<Opening>,
     saving: Option<(Background<data_files::Saved>, Option<Pending>)>,
     editing: Option<Background<data::bulk::Done>>,
     preparing: Option<Background<train_actions::Prepared>>,
@@ -70,6 +77,13 @@ pub struct Window {
     run_work: Vec<Background<run_actions::Done>>,
     reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
     keeping: Option<Background<Result<(), WorkspaceError>>>,
+}
+
+/// A file that is being opened.
+struct Opening {
+    path: PathBuf,
+    work: Background<Result<data_files::Opened, DatasetError>>,
+    watch: Arc<Watch>,
 }
 
 /// What goes on once a question is answered.
@@ -111,9 +125,12 @@ impl Window {
             import: Default::default(),
             checked: None,
             train: train::State::new(setup::training(&settings)),
+            train_config: Default::default(),
+            forecasting: Default::default(),
             compare: compare::State::default(),
             messages: Messages::default(),
             question: None,
+            answered: None,
             jobs: Jobs::new(move || wake.request_repaint()),
             devices: devices::Devices::look_for(&context, setup.look_for_devices),
             workspace: setup.workspace,
@@ -147,6 +164,16 @@ impl Window {
         }
     }
 
+    fn train_surroundings(&self) -> train::Surroundings<'_> {
+        train::Surroundings {
+            texts: self.texts,
+            devices: self.devices.all(),
+            device: self.devices.chosen(),
+            open_file: self.data.path(),
+            open_rows: self.data.rows(),
+        }
+    }
+
     fn show_bench(&mut self, ui: &mut egui::Ui) {
         match self.bench {
             Bench::Data => {
@@ -155,13 +182,7 @@ impl Window {
                 actions.into_iter().for_each(|action| self.apply_data(action));
             }
             Bench::Train => {
-                let around = train::Surroundings {
-                    texts: self.texts,
-                    devices: self.devices.all(),
-                    device: self.devices.chosen(),
-                    open_file: self.data.path(),
-                    open_rows: self.data.rows(),
-                };
+                let around = self.train_surroundings();
                 let actions = train::show(ui, &self.train, &around);
                 self.train.watching.reset = false;
                 actions.into_iter().for_each(|action| self.apply_train(action));

@@ -8,7 +8,7 @@ use super::out;
 use super::{Ending, assets, train};
 use crate::compute::{DeviceChoice, choose};
 use crate::retrieval::Method;
-use crate::training::TrainingConfig;
+use crate::training::{Preset, TrainingConfig};
 
 /// Numbers of passages that the table looks at.
 const KS: [usize; 3] = [1, 3, 6];
@@ -32,7 +32,7 @@ impl Demo {
         let config = TrainingConfig {
             model_name_or_path: model.clone(),
             train_data: vec![data.join("train.jsonl")],
-            ..TrainingConfig::short_run()
+            ..Preset::QuickLook.config()
         };
         let questions = Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?;
 

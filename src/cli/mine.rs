@@ -113,14 +113,14 @@ impl Mine {
         let rows = file.rows();
         let pool = match &self.candidate_pool {
             Some(path) => Pool::Corpus(Arc::new(read_corpus(path)?)),
-            None => Pool::Rows(rows.iter().map(|(_, row)| Arc::clone(row)).collect()),
+            None => Pool::Rows(rows.clone().into()),
         };
         let request = MiningRequest {
             device: choose(self.device)?,
             model: self.model,
             method,
             instruction: self.instruction.instruction()?,
-            rows,
+            rows: rows.into(),
             pool,
             options,
             cache: Some(Workspace::open(None)?.cache()),

@@ -5,7 +5,7 @@
 //! cancelled.
 
 mod assets;
-mod config_file;
+mod configuration;
 mod demo;
 mod devices;
 mod encode;

@@ -71,7 +71,7 @@ impl Score {
             model: self.model,
             scorer,
             instruction: self.instruction.instruction()?,
-            rows: file.rows(),
+            rows: file.rows().into(),
             cache: Some(Workspace::open(None)?.cache()),
             only_if_loaded: false,
         };

@@ -37,6 +37,7 @@ impl Search {
             models: models.clone(),
             corpus: Arc::clone(&corpus),
             question: self.question,
+            instruction: Default::default(),
             method,
             k: self.k,
             cache: Some(Workspace::open(None)?.cache()),

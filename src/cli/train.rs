@@ -5,9 +5,9 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use super::configuration::Configuration;
 use super::follow::{Bar, follow, time};
-use super::train_options::TrainOptions;
-use super::{Ending, config_file, out};
+use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::jobs::training::{self, TrainRequest, config_of};
 use crate::jobs::{Failure, Jobs};
@@ -20,9 +20,6 @@ use crate::workspace::{Runs, Workspace};
 /// carried over word for word. Switches may stand alone or with True or False.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// TOML file with options of the same names; what is on the command line goes before it.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto, value_name = "DEVICE")]
     device: DeviceChoice,
@@ -39,10 +36,10 @@ pub struct Train {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Go on with the run in this folder, from its last checkpoint; its own options hold, but for those given here.
-    #[arg(long, visible_alias = "resume_from_checkpoint", value_name = "RUN", conflicts_with_all = ["config", "dry_run"])]
+    #[arg(long, visible_alias = "resume_from_checkpoint", value_name = "RUN", conflicts_with_all = ["config", "preset", "from_command", "save_config", "dry_run"])]
     resume: Option<PathBuf>,
     #[command(flatten)]
-    options: TrainOptions,
+    configuration: Configuration,
 }
 
 impl Train {
@@ -50,17 +47,9 @@ impl Train {
         if let Some(folder) = &self.resume {
             return self.go_on(folder);
         }
-        let mut config = TrainingConfig::default();
-        if let Some(path) = &self.config {
-            config_file::apply(path, &mut config)?;
-        }
-        self.options.apply(&mut config)?;
-        for remark in self.options.remarks() {
-            eprintln!("{remark}");
-        }
-        if let Some(problem) = config.problems().first() {
-            return Err(Ending::Usage(problem.to_string()));
-        }
+        let Some(config) = self.configuration.read()? else {
+            return Ok(());
+        };
         if let Some(count) = self.dry_run {
             return dry_run(config, self.device, count, !self.no_shuffle, self.json);
         }
@@ -72,7 +61,7 @@ impl Train {
 
     fn go_on(&self, folder: &Path) -> Result<(), Ending> {
         let mut config = config_of(folder)?;
-        self.options.apply(&mut config)?;
+        self.configuration.change(&mut config)?;
         let (request, warnings) = TrainRequest::resume(folder, config, choose(self.device)?)?;
         let mut trace = self.trace.as_deref().map(Trace::create).transpose()?;
         let output = watch(request, warnings, self.json, trace.as_mut())?;

@@ -5,7 +5,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use super::Ending;
-use crate::training::{Group, OPTIONS, OptionInfo, TrainingConfig, takes_paths};
+use crate::training::{FOREIGN, Group, OPTIONS, OptionInfo, TrainingConfig, UNUSED, takes_paths};
 
 /// What was set on the command line, in the table's order: (name, text).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,30 +14,6 @@ pub struct TrainOptions {
     /// Options that were given but change nothing.
     idle: Vec<&'static str>,
 }
-
-/// Options of FlagEmbedding, Hugging Face's Trainer and torchrun that need nothing here, and why.
-const IDLE: &[(&str, &str)] = &[
-    (
-        "deepspeed",
-        "one process trains on one device; for DeepSpeed's learning rate add --lr_scheduler_type warmup_decay_log",
-    ),
-    ("nproc_per_node", "one process trains on one device"),
-    ("local_rank", "one process trains on one device"),
-    ("ddp_find_unused_parameters", "one process trains on one device"),
-    ("dataloader_num_workers", "texts are cut into tokens faster than a device can use them"),
-    ("report_to", "losses go to the terminal, to the run's events.jsonl and, with --json, to standard output"),
-    ("logging_dir", "losses go to the run's own folder"),
-    ("logging_strategy", "losses are reported every --logging_steps steps"),
-    ("do_train", "`weldbench train` always trains"),
-    ("trust_remote_code", "no code is ever taken from a model folder"),
-];
-
-/// Options of the table that change nothing here, and why.
-const IDLE_HERE: &[(&str, &str)] = &[
-    ("negatives_cross_device", "there is one device, whose negatives are shared within each batch anyway"),
-    ("cache_dir", "models are read where they lie"),
-    ("cache_path", "prepared data is not kept"),
-];
 
 impl TrainOptions {
     /// Puts what was set into a configuration.
@@ -51,8 +27,8 @@ impl TrainOptions {
     /// One line for each option that was given but changes nothing.
     pub fn remarks(&self) -> Vec<String> {
         let given = |name: &str| self.idle.contains(&name) || self.set.iter().any(|(set, _)| *set == name);
-        let all = IDLE.iter().chain(IDLE_HERE).filter(|(name, _)| given(name));
-        all.map(|(name, why)| format!("note: --{name} changes nothing: {why}")).collect()
+        let all = FOREIGN.iter().chain(UNUSED).filter(|idle| given(idle.name));
+        all.map(|idle| format!("note: --{} changes nothing: {}", idle.name, idle.why)).collect()
     }
 }
 
@@ -60,8 +36,8 @@ impl Args for TrainOptions {
     fn augment_args(command: Command) -> Command {
         let defaults = TrainingConfig::default();
         let command = command.args(OPTIONS.iter().map(|option| argument(option, &defaults)));
-        command.args(IDLE.iter().map(|(name, _)| {
-            named(name)
+        command.args(FOREIGN.iter().map(|idle| {
+            named(idle.name)
                 .num_args(0..=1)
                 .default_missing_value("")
                 .hide(true)
@@ -86,7 +62,7 @@ impl FromArgMatches for TrainOptions {
             let text = values.into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
             options.set.push((option.name, text));
         }
-        options.idle.extend(IDLE.iter().map(|(name, _)| *name).filter(|name| given(name)));
+        options.idle.extend(FOREIGN.iter().map(|idle| idle.name).filter(|name| given(name)));
         Ok(options)
     }
 
@@ -113,7 +89,9 @@ fn argument(option: &OptionInfo, defaults: &TrainingConfig) -> Arg {
     if defaults.is_switch(option.name) {
         return argument.value_name("True|False").num_args(0..=1).default_missing_value("true");
     }
-    argument.value_name("VALUE")
+    // clap wants names that live as long as the program; this happens once.
+    let unit: &'static str = if option.unit.is_empty() { "VALUE" } else { option.unit.to_uppercase().leak() };
+    argument.value_name(unit)
 }
 
 /// An option under its own name, and with hyphens for underscores.

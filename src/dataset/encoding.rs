@@ -66,28 +66,45 @@ pub fn decode(bytes: &[u8]) -> Decoded<'_> {
 /// As [`decode`], of bytes that were looked through already.
 pub(super) fn decode_seen<'a>(bytes: &'a [u8], seen: &Seen) -> Decoded<'a> {
     let unchanged = |encoding| Decoded { bytes: Cow::Borrowed(bytes), encoding };
-    if bytes.starts_with(BOM) {
-        return unchanged(Encoding::Utf8Bom);
+    match candidate(bytes, seen) {
+        encoding @ (Encoding::Utf8 | Encoding::Utf8Bom) => unchanged(encoding),
+        encoding => match decode_as(bytes, encoding) {
+            Some(text) if !text.contains(is_no_text) => Decoded { bytes: Cow::Owned(text.into_bytes()), encoding },
+            _ => unchanged(Encoding::Utf8),
+        },
     }
-    let is_utf8 = seen.is_utf8;
-    let candidate = if bytes.starts_with(b"\xff\xfe") {
+}
+
+/// The text of the whole lines among a file's first bytes; none if not even one is whole.
+pub(super) fn decode_head(bytes: &[u8]) -> Option<Decoded<'_>> {
+    // A line break of one byte is no part of another character, other than in UTF-16.
+    let lines = &bytes[..=memchr::memrchr(b'\n', bytes)?];
+    let (units, _) = bytes.as_chunks::<2>();
+    let whole_units = |newline| Some((units.iter().rposition(|unit| *unit == newline)? + 1) * 2);
+    let end = match candidate(units.as_flattened(), &Seen::of(lines)) {
+        Encoding::Utf16Le => whole_units([b'\n', 0])?,
+        Encoding::Utf16Be => whole_units([0, b'\n'])?,
+        Encoding::Utf8 | Encoding::Utf8Bom | Encoding::Gb18030 => lines.len(),
+    };
+    Some(decode(&bytes[..end]))
+}
+
+/// What bytes seem to be in, before they are decoded.
+fn candidate(bytes: &[u8], seen: &Seen) -> Encoding {
+    if bytes.starts_with(BOM) {
+        Encoding::Utf8Bom
+    } else if bytes.starts_with(b"\xff\xfe") {
         Encoding::Utf16Le
     } else if bytes.starts_with(b"\xfe\xff") {
         Encoding::Utf16Be
     } else if seen.has_zeros
-        && let Some(utf16) = utf16_by_zero_bytes(bytes, is_utf8)
+        && let Some(utf16) = utf16_by_zero_bytes(bytes, seen.is_utf8)
     {
         utf16
-    } else if is_utf8 || !looks_like_gbk(bytes) {
-        return unchanged(Encoding::Utf8);
+    } else if seen.is_utf8 || !looks_like_gbk(bytes) {
+        Encoding::Utf8
     } else {
         Encoding::Gb18030
-    };
-    match decode_as(bytes, candidate) {
-        Some(text) if !text.contains(is_no_text) => {
-            Decoded { bytes: Cow::Owned(text.into_bytes()), encoding: candidate }
-        }
-        _ => unchanged(Encoding::Utf8),
     }
 }
 

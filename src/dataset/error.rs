@@ -29,8 +29,10 @@ pub enum DatasetError {
     )]
     Inseparable { rows: usize, groups: usize, largest: usize },
 
-    #[error("the edits were cancelled; nothing has changed")]
+    #[error("cancelled; nothing has changed")]
     Cancelled,
+    #[error("the program made a mistake: {cause}. The rows are as they were before; report this if it comes back")]
+    BrokeOff { cause: String },
     #[error("that line is no longer in the data. Choose another")]
     NoSuchLine,
     #[error("there is no place {at} among {lines} lines. Choose one from 0 to {lines}")]

@@ -65,6 +65,15 @@ pub(super) enum Way {
     Redo,
 }
 
+impl Way {
+    pub fn back(self) -> Self {
+        match self {
+            Self::Undo => Self::Redo,
+            Self::Redo => Self::Undo,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct History {
     undo: Vec<Step>,
@@ -106,19 +115,36 @@ impl History {
         self.redo.clear();
     }
 
-    /// Goes one step back or forward, if there is one.
-    pub fn go(&mut self, way: Way, lines: &mut Lines) {
+    /// Goes one step back or forward, if there is one. `go_on` is asked before each change; if it says no, nothing
+    /// has changed, and false is returned.
+    pub fn go(&mut self, way: Way, lines: &mut Lines, mut go_on: impl FnMut() -> bool) -> bool {
         let (from, to) = match way {
             Way::Undo => (&mut self.undo, &mut self.redo),
             Way::Redo => (&mut self.redo, &mut self.undo),
         };
-        if let Some(mut step) = from.pop() {
-            match way {
-                Way::Undo => step.changes.iter_mut().rev().for_each(|change| change.carry_out(lines)),
-                Way::Redo => step.changes.iter_mut().for_each(|change| change.carry_out(lines)),
-            }
-            to.push(step);
+        let Some(mut step) = from.pop() else {
+            return true;
+        };
+        let mut order: Vec<&mut Change> = step.changes.iter_mut().collect();
+        if way == Way::Undo {
+            order.reverse();
         }
+        let mut made = 0;
+        while made < order.len() && go_on() {
+            order[made].carry_out(lines);
+            made += 1;
+        }
+        let is_whole = made == order.len();
+        if !is_whole {
+            order[..made].iter_mut().rev().for_each(|change| change.carry_out(lines));
+        }
+        (if is_whole { to } else { from }).push(step);
+        is_whole
+    }
+
+    /// Knows of no step any more; what was done stays, and counts as unsaved.
+    pub fn forget(&mut self) {
+        *self = Self { saved: None, ..Self::default() };
     }
 
     pub fn mark_saved(&mut self) {
@@ -180,12 +206,12 @@ mod tests {
         assert_eq!(texts(&lines), ["c", "d"]);
         for _ in 0..2 {
             for expected in [vec!["a", "c"], vec!["a", "b"]] {
-                history.go(Way::Undo, &mut lines);
+                history.go(Way::Undo, &mut lines, || true);
                 assert_eq!(texts(&lines), expected);
             }
             assert!(history.next(Way::Undo).is_none() && !history.is_modified());
             for expected in [vec!["a", "c"], vec!["c", "d"]] {
-                history.go(Way::Redo, &mut lines);
+                history.go(Way::Redo, &mut lines, || true);
                 assert_eq!(texts(&lines), expected);
             }
             assert!(history.next(Way::Redo).is_none() && history.is_modified());
@@ -199,14 +225,14 @@ mod tests {
         step(&mut history, vec![change(0, true, Some("b"))], &mut lines);
         history.mark_saved();
         assert!(!history.is_modified());
-        history.go(Way::Undo, &mut lines);
+        history.go(Way::Undo, &mut lines, || true);
         assert!(history.is_modified());
-        history.go(Way::Redo, &mut lines);
+        history.go(Way::Redo, &mut lines, || true);
         assert!(!history.is_modified());
-        history.go(Way::Undo, &mut lines);
+        history.go(Way::Undo, &mut lines, || true);
         step(&mut history, vec![change(0, true, Some("c"))], &mut lines);
         assert!(history.is_modified());
-        history.go(Way::Undo, &mut lines);
+        history.go(Way::Undo, &mut lines, || true);
         assert!(history.is_modified(), "the saved state can no longer be reached");
     }
 }

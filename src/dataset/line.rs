@@ -161,6 +161,12 @@ impl Lines {
         lines.filter_map(|at| self.read(at).into_row().map(|row| (at + 1, row))).collect()
     }
 
+    /// The rows among the lines at these places (0-based).
+    pub fn rows_at(&self, places: &[usize]) -> Vec<(LineId, Arc<Row>)> {
+        let row = |at: &usize| Some((self.id(*at)?, self.read(*at).into_row()?));
+        places.par_iter().filter_map(row).collect()
+    }
+
     /// Which line stands at `at` (0-based; the number in the file is one more).
     pub fn id(&self, at: usize) -> Option<LineId> {
         Some(match self.patched.get(at)? {

@@ -39,6 +39,7 @@ mod edit;
 pub mod encoding;
 mod error;
 mod fixes;
+mod head;
 mod history;
 pub mod import;
 mod journal;
@@ -85,6 +86,7 @@ use source::{Seen, Source};
 use std::borrow::Cow;
 use std::fs;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -122,13 +124,21 @@ impl Dataset {
     /// # Errors
     /// Only if the file cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
-        Self::open_as(path.as_ref(), None)
+        Self::open_watched(path, &Watch::default())
+    }
+
+    /// As [`Self::open`]; the watch counts the bytes that are read. [`Lines::head`] has the first lines before.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`DatasetError::Cancelled`].
+    pub fn open_watched(path: impl AsRef<Path>, watch: &Watch) -> Result<Self, DatasetError> {
+        Self::open_as(path.as_ref(), None, watch)
     }
 
     /// Reads a file in this encoding, or else in the one that it is found to be in.
-    fn open_as(path: &Path, encoding: Option<Encoding>) -> Result<Self, DatasetError> {
+    fn open_as(path: &Path, encoding: Option<Encoding>, watch: &Watch) -> Result<Self, DatasetError> {
         let path = path.to_owned();
-        let (source, seen) = Source::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
+        let (source, seen) = Source::read(&path, watch)?;
         let decoded = match encoding {
             Some(encoding) => encoding::decode_known(&source, encoding),
             None => encoding::decode_seen(&source, &seen),
@@ -172,15 +182,20 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Opens a file and makes the steps again that a crash left in its journal. The journal goes on.
+    /// Opens a file and makes the steps again that a crash left in its journal. The journal goes on. The watch
+    /// counts the bytes that are read.
     ///
     /// # Errors
     /// If the file cannot be read, or the journal is damaged at its start, in use, or belongs to
-    /// another state of the file.
-    pub fn recover(path: impl AsRef<Path>, journal: impl AsRef<Path>) -> Result<Recovered, DatasetError> {
+    /// another state of the file; [`DatasetError::Cancelled`].
+    pub fn recover(
+        path: impl AsRef<Path>,
+        journal: impl AsRef<Path>,
+        watch: &Watch,
+    ) -> Result<Recovered, DatasetError> {
         let (path, journal) = (path.as_ref(), journal.as_ref());
         // What the file is found to be in may depend on what is in it by now.
-        let mut dataset = Self::open_as(path, journal::encoding_in(journal)?)?;
+        let mut dataset = Self::open_as(path, journal::encoding_in(journal)?, watch)?;
         let hash = dataset.on_disk.as_ref().map_or_else(|| blake3::hash(&[]), FileHash::get);
         let reopened = Journal::reopen(journal, path, &hash)?;
         let edits = reopened.steps.len();
@@ -282,6 +297,30 @@ impl Dataset {
         &mut self,
         name: StepName,
         edits: impl IntoIterator<Item = Edit>,
+        go_on: impl FnMut(usize) -> bool,
+    ) -> Result<Vec<LineId>, DatasetError> {
+        self.whole(|dataset| dataset.make(name, edits, go_on))
+    }
+
+    /// Makes a step. If that panics, the lines are as they were before when the panic goes on.
+    fn whole<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> T {
+        let (lines, next_id, steps) = (self.lines.clone(), self.next_id, self.history.count());
+        panic::catch_unwind(AssertUnwindSafe(|| step(self))).unwrap_or_else(|cause| {
+            self.lines = lines;
+            self.next_id = next_id;
+            self.revision += 1;
+            if self.history.count() != steps {
+                // The step on the way is lost, and the others do not lead on without it.
+                self.history.forget();
+            }
+            panic::resume_unwind(cause)
+        })
+    }
+
+    fn make(
+        &mut self,
+        name: StepName,
+        edits: impl IntoIterator<Item = Edit>,
         mut go_on: impl FnMut(usize) -> bool,
     ) -> Result<Vec<LineId>, DatasetError> {
         let (next_id, mut touched) = (self.next_id, Vec::new());
@@ -365,7 +404,7 @@ impl Dataset {
     /// # Errors
     /// If the journal cannot be written. Then nothing has changed.
     pub fn undo(&mut self) -> Result<Vec<LineId>, DatasetError> {
-        self.go(Way::Undo)
+        self.go(Way::Undo, &Watch::default())
     }
 
     /// Makes the step again that was undone last, and returns its lines; none if there is no such step.
@@ -373,7 +412,7 @@ impl Dataset {
     /// # Errors
     /// If the journal cannot be written. Then nothing has changed.
     pub fn redo(&mut self) -> Result<Vec<LineId>, DatasetError> {
-        self.go(Way::Redo)
+        self.go(Way::Redo, &Watch::default())
     }
 
     pub fn can_undo(&self) -> bool {
@@ -397,11 +436,14 @@ impl Dataset {
         self.history.count().0
     }
 
-    /// Takes steps back or makes them again until `steps` are made, and tells which lines that touched.
+    /// Takes steps back or makes them again until `steps` are made, and tells which lines that touched. The watch
+    /// counts changes of lines.
     ///
     /// # Errors
-    /// As [`Self::undo`]; the steps before the one that failed are taken, and their lines are told.
-    pub fn go_to(&mut self, steps: usize, touched: &mut Vec<LineId>) -> Result<(), DatasetError> {
+    /// As [`Self::undo`], and [`DatasetError::Cancelled`]; the steps before the one that failed are taken, and their
+    /// lines are told.
+    pub fn go_to(&mut self, steps: usize, touched: &mut Vec<LineId>, watch: &Watch) -> Result<(), DatasetError> {
+        watch.begin(self.changes_until(steps));
         loop {
             let (done, all) = self.history.count();
             let way = match done.cmp(&steps.min(all)) {
@@ -409,8 +451,15 @@ impl Dataset {
                 std::cmp::Ordering::Equal => return Ok(()),
                 std::cmp::Ordering::Greater => Way::Undo,
             };
-            touched.extend(self.go(way)?);
+            touched.extend(self.go(way, watch)?);
         }
+    }
+
+    /// How many changes of lines lie between now and the state after so many steps.
+    pub fn changes_until(&self, steps: usize) -> usize {
+        let (all, done) = self.history();
+        let (from, to) = (done.min(steps), done.max(steps).min(all.len()));
+        all[from.min(to)..to].iter().map(|step| step.lines).sum()
     }
 
     /// Whether the rows differ from the file as it was opened or last saved.
@@ -560,17 +609,23 @@ impl Dataset {
         Ok(change)
     }
 
-    fn go(&mut self, way: Way) -> Result<Vec<LineId>, DatasetError> {
-        let Some(step) = self.history.next(way) else {
-            return Ok(Vec::new());
-        };
-        let order = History::order(step, way);
-        let touched = step.lines.clone();
-        let noted = self.noted(step.name, &order);
-        self.note(Some(way), noted)?;
-        self.history.go(way, &mut self.lines);
-        self.revision += 1;
-        Ok(touched)
+    fn go(&mut self, way: Way, watch: &Watch) -> Result<Vec<LineId>, DatasetError> {
+        self.whole(|dataset| {
+            let Some(step) = dataset.history.next(way) else {
+                return Ok(Vec::new());
+            };
+            let touched = step.lines.clone();
+            let noted = dataset.noted(step.name, &History::order(step, way));
+            if !dataset.history.go(way, &mut dataset.lines, || watch.go_on(1)) {
+                return Err(DatasetError::Cancelled);
+            }
+            if let Err(error) = dataset.note(Some(way), noted) {
+                dataset.history.go(way.back(), &mut dataset.lines, || true);
+                return Err(error);
+            }
+            dataset.revision += 1;
+            Ok(touched)
+        })
     }
 
     fn noted(&self, name: StepName, order: &[&Change]) -> Noted {
@@ -592,7 +647,7 @@ impl Dataset {
             && let Some(step) = self.history.next(way)
             && self.noted(step.name, &History::order(step, way)) == noted
         {
-            self.history.go(way, &mut self.lines);
+            self.history.go(way, &mut self.lines, || true);
             return Ok(());
         }
         let mut step = Step::new(noted.name);

@@ -1,16 +1,18 @@
 //! The bytes of a file in memory, read and looked through by all cores at once.
 
+use super::error::DatasetError;
+use super::watch::Watch;
 use memmap2::MmapMut;
 use rayon::prelude::*;
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Deref;
 use std::path::Path;
-use std::{fs, io};
 
 /// Bytes that one core takes at a time: few enough to stay in its cache from reading to looking through.
 const PART: usize = 1 << 20;
-/// From so many bytes on, reading with several cores is worth it.
-#[cfg(unix)]
-const LARGE: u64 = 16 << 20;
+/// From so many bytes on, reading with several cores is worth it, and so is showing the first rows before the rest.
+pub(super) const LARGE: u64 = 16 << 20;
 
 /// Bytes that stay as they are.
 #[derive(Debug)]
@@ -47,35 +49,65 @@ pub(super) struct Seen {
 }
 
 impl Source {
-    /// Reads a file and looks through it.
-    pub fn read(path: &Path) -> io::Result<(Self, Seen)> {
+    /// Reads a file and looks through it; the watch counts bytes.
+    pub fn read(path: &Path, watch: &Watch) -> Result<(Self, Seen), DatasetError> {
         #[cfg(unix)]
-        if let Some(read) = read_large(path) {
+        if let Some(read) = read_large(path, watch) {
             return Ok(read);
         }
-        let bytes = fs::read(path)?;
+        let bytes = read_plain(path, watch).map_err(|source| match source.kind() {
+            io::ErrorKind::Interrupted => DatasetError::Cancelled,
+            _ => DatasetError::Read { path: path.to_owned(), source },
+        })?;
         let seen = Seen::of(&bytes);
         Ok((Self::Plain(bytes), seen))
     }
 }
 
+/// Reads to the end, which a pipe may never come to; [`io::ErrorKind::Interrupted`] once it was cancelled.
+fn read_plain(path: &Path, watch: &Watch) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    watch.begin(size);
+    let mut bytes = Vec::with_capacity(size);
+    loop {
+        let read = file.by_ref().take(PART as u64).read_to_end(&mut bytes)?;
+        if !watch.go_on(read) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if read == 0 {
+            return Ok(bytes);
+        }
+    }
+}
+
 /// Reads a large file, each part looked through by the core that read it. `None` if the file is no large one, or
-/// if anything is in the way, such as another program that writes it: then plain reading tells.
+/// if anything is in the way, such as another program that writes it or a user who cancels: then plain reading tells.
 #[cfg(unix)]
-fn read_large(path: &Path) -> Option<(Source, Seen)> {
+fn read_large(path: &Path, watch: &Watch) -> Option<(Source, Seen)> {
     use std::os::unix::fs::FileExt;
-    let file = fs::File::open(path).ok()?;
-    let found = file.metadata().ok().filter(|found| found.is_file() && found.len() >= LARGE)?;
-    let mut bytes = MmapMut::map_anon(usize::try_from(found.len()).ok()?).ok()?;
+    // Opening a pipe and closing it again would end its writer.
+    std::fs::metadata(path).ok().filter(|found| found.is_file() && found.len() >= LARGE)?;
+    let file = File::open(path).ok()?;
+    let found = file.metadata().ok()?;
+    let size = usize::try_from(found.len()).ok()?;
+    watch.begin(size);
+    let mut bytes = MmapMut::map_anon(size).ok()?;
     #[cfg(target_os = "linux")]
     if let Err(error) = bytes.advise(memmap2::Advice::HugePage) {
         log::debug!("no huge pages: {error}");
     }
-    let parts = bytes.par_chunks_mut(PART).enumerate().map(|(number, part)| {
+    // In the order of the file, which disks are quick with: each core takes the part that comes next.
+    let parts = bytes.chunks_mut(PART).enumerate().par_bridge().map(|(number, part)| {
         file.read_exact_at(part, (number * PART) as u64)?;
-        Ok(Part::of(part, number * PART))
+        if !watch.go_on(part.len()) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok((number, Part::of(part, number * PART)))
     });
-    let parts = parts.collect::<io::Result<Vec<_>>>().ok()?;
+    let mut parts = parts.collect::<io::Result<Vec<_>>>().ok()?;
+    parts.sort_unstable_by_key(|(number, _)| *number);
+    let parts = parts.into_iter().map(|(_, part)| part).collect();
     if file.metadata().ok()?.len() != found.len() {
         return None;
     }
@@ -134,6 +166,7 @@ impl Part {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     proptest! {
         #[test]
@@ -161,9 +194,9 @@ mod tests {
         let bytes: Vec<u8> = "什么是咬边？\n".bytes().cycle().take((17 << 20) + 5).collect();
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), &bytes).unwrap();
-        let (source, seen) = Source::read(file.path()).unwrap();
+        let (source, seen) = Source::read(file.path(), &Watch::default()).unwrap();
         assert!(*source == *bytes && seen == Seen::of(&bytes));
         assert!(matches!(source, Source::Pages(_)) == cfg!(unix));
-        assert!(Source::read(&file.path().join("none")).is_err());
+        assert!(Source::read(&file.path().join("none"), &Watch::default()).is_err());
     }
 }

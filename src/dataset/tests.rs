@@ -40,7 +40,7 @@ impl Place {
     }
 
     fn recover(&self) -> Result<Recovered, DatasetError> {
-        Dataset::recover(&self.file, &self.journal)
+        Dataset::recover(&self.file, &self.journal, &Watch::default())
     }
 }
 
@@ -743,4 +743,65 @@ fn edits_that_are_cancelled_change_nothing() {
     let watch = Watch::default();
     watch.cancel();
     assert!(Survey::watched(dataset.lines(), Expectations::default(), &watch).is_none());
+}
+
+const THREE_ROWS: &str = concat!(
+    "{\"query\": \"a\", \"pos\": [\"p\"]}\n",
+    "{\"query\": \"b\", \"pos\": [\"q\"]}\n",
+    "{\"query\": \"c\", \"pos\": [\"r\"]}"
+);
+
+#[test]
+fn a_step_that_panics_or_is_cancelled_changes_nothing() {
+    let folder = Place::with(THREE_ROWS.as_bytes());
+    let mut dataset = folder.open();
+    let line = |dataset: &Dataset, at| dataset.lines().id(at).unwrap();
+    let first = line(&dataset, 0);
+    dataset.apply(Edit::SetQuery { line: first, query: "once".into() }).unwrap();
+    let before = dataset.to_bytes();
+    let ids = |dataset: &Dataset| (0..dataset.lines().len()).map(|at| line(dataset, at)).collect::<Vec<_>>();
+    let lines = ids(&dataset);
+    let edits = (0..3).map(|at| match at {
+        0 => {
+            Edit::InsertRow { at: 0, row: Box::new(Row { query: "q".into(), pos: vec!["p".into()], ..Row::default() }) }
+        }
+        1 => Edit::RemoveLine { line: first },
+        _ => panic!("a mistake"),
+    });
+    let broken = panic::catch_unwind(AssertUnwindSafe(|| dataset.apply_all(StepName::Fix, edits)));
+    assert!(broken.is_err());
+    assert_eq!((dataset.to_bytes(), ids(&dataset)), (before.clone(), lines));
+
+    // The history goes on as if nothing had been, and so does the journal.
+    let all = [0, 1, 2].map(|at| Edit::SetQuery { line: line(&dataset, at), query: format!("{at}") });
+    dataset.apply_all(StepName::Fix, all).unwrap();
+    let after = dataset.to_bytes();
+    let watch = Watch::default();
+    watch.cancel();
+    assert!(matches!(dataset.go_to(0, &mut Vec::new(), &watch), Err(DatasetError::Cancelled)));
+    assert_eq!((dataset.to_bytes(), dataset.steps_made()), (after.clone(), 2));
+    let (watch, mut touched) = (Watch::default(), Vec::new());
+    dataset.go_to(0, &mut touched, &watch).unwrap();
+    assert_eq!((watch.done(), watch.total(), touched.len()), (4, 4, 4));
+    assert_eq!(dataset.to_bytes(), THREE_ROWS.as_bytes());
+    dataset.go_to(2, &mut Vec::new(), &Watch::default()).unwrap();
+    drop(dataset);
+    assert_eq!(folder.recover().unwrap().dataset.to_bytes(), after);
+}
+
+#[test]
+fn a_step_is_cancelled_half_way_and_can_be_taken_later() {
+    let folder = Place::with(THREE_ROWS.as_bytes());
+    let mut dataset = folder.open();
+    let lines = [0, 1, 2].map(|at| dataset.lines().id(at).unwrap());
+    dataset.apply_all(StepName::Fix, lines.map(|line| Edit::RemoveLine { line })).unwrap();
+    let mut left = 2;
+    let go_on = || {
+        left -= 1;
+        left >= 0
+    };
+    assert!(!dataset.history.go(Way::Undo, &mut dataset.lines, go_on));
+    assert!(dataset.lines().is_empty() && dataset.can_undo() && !dataset.can_redo());
+    dataset.undo().unwrap();
+    assert_eq!(dataset.to_bytes(), THREE_ROWS.as_bytes());
 }

@@ -31,9 +31,18 @@ impl Watch {
         self.is_cancelled.load(Relaxed)
     }
 
+    pub fn done(&self) -> usize {
+        self.done.load(Relaxed)
+    }
+
+    /// 0 until it is known how much there is to do.
+    pub fn total(&self) -> usize {
+        self.total.load(Relaxed)
+    }
+
     /// From 0 to 1; `None` until it is known how much there is to do.
     pub fn share(&self) -> Option<f32> {
-        let total = self.total.load(Relaxed);
-        (total > 0).then(|| (self.done.load(Relaxed) as f32 / total as f32).min(1.0))
+        let total = self.total();
+        (total > 0).then(|| (self.done() as f32 / total as f32).min(1.0))
     }
 }

@@ -26,6 +26,12 @@ impl Default for Instruction {
 const PLAIN: &str = "{}{}";
 
 impl Instruction {
+    /// What stands before questions about a row: its own prompt, if it has one.
+    pub fn of_row(mut self, row: Option<&Row>) -> Self {
+        self.text = row.and_then(|row| row.prompt.clone()).or(self.text);
+        self
+    }
+
     /// The text that is encoded for a row's question.
     pub(super) fn question<'a>(&self, row: &'a Row, model: &ModelFolder) -> (Cow<'a, str>, TextKind) {
         match row.prompt.as_ref().or(self.text.as_ref()) {

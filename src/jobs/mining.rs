@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::vectors::{self, Texts};
-use super::{Failure, Instruction, Job, JobContext, JobError, Jobs, Room};
+use super::{Failure, Instruction, Job, JobContext, JobError, Jobs, Room, RowSource};
 use crate::compute::DeviceInfo;
-use crate::dataset::{Corpus, LineId, Row};
+use crate::dataset::{Corpus, LineId};
 use crate::model::TextKind;
 use crate::retrieval::{CandidateSummary, Keep, Method, MiningOptions, MiningRow, candidates, distinct, mine};
 
@@ -21,20 +21,9 @@ const BINS: usize = 40;
 #[derive(Clone)]
 pub enum Pool {
     /// The positives and negatives of these rows.
-    Rows(Vec<Arc<Row>>),
+    Rows(RowSource),
     /// The passages' texts, without titles.
     Corpus(Arc<Corpus>),
-}
-
-impl Pool {
-    fn texts(&self) -> Vec<&str> {
-        match self {
-            Self::Rows(rows) => {
-                distinct(rows.iter().flat_map(|row| row.pos.iter().chain(&row.neg)).map(String::as_str))
-            }
-            Self::Corpus(corpus) => distinct(corpus.passages().iter().map(|passage| passage.text.as_str())),
-        }
-    }
 }
 
 /// What is to be mined.
@@ -45,7 +34,7 @@ pub struct MiningRequest {
     pub method: Method,
     pub instruction: Instruction,
     /// The rows that get negatives.
-    pub rows: Vec<(LineId, Arc<Row>)>,
+    pub rows: RowSource,
     pub pool: Pool,
     pub options: MiningOptions,
     /// Folder of the embedding cache; without one all is computed.
@@ -87,11 +76,22 @@ pub fn start(jobs: &Jobs, request: MiningRequest) -> Job<MiningEvent> {
 }
 
 fn work(room: &mut Room, context: &JobContext<MiningEvent>, request: &MiningRequest) -> Result<(), Failure> {
-    let MiningRequest { model, method, rows, options: mining, .. } = request;
+    let MiningRequest { model, method, options: mining, .. } = request;
     check(mining)?;
     let options = vectors::options(*method);
     vectors::check(room, model, &options)?;
-    let pool = request.pool.texts();
+    context.stage("reading the rows", "");
+    let rows = &request.rows.read();
+    let pooled = match &request.pool {
+        Pool::Rows(rows) => rows.read(),
+        Pool::Corpus(_) => Vec::new(),
+    };
+    let pool = match &request.pool {
+        Pool::Rows(_) => {
+            distinct(pooled.iter().flat_map(|(_, row)| row.pos.iter().chain(&row.neg)).map(String::as_str))
+        }
+        Pool::Corpus(corpus) => distinct(corpus.passages().iter().map(|passage| passage.text.as_str())),
+    };
     if pool.is_empty() {
         return Err(JobError::NoPassages.into());
     }
@@ -162,6 +162,7 @@ fn check(options: &MiningOptions) -> Result<(), JobError> {
 mod tests {
     use super::*;
     use crate::compute::{DeviceChoice, choose};
+    use crate::dataset::Dataset;
     use crate::jobs::{Status, rows_of};
 
     const MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
@@ -173,8 +174,8 @@ mod tests {
             model: MODEL.into(),
             method,
             instruction: Instruction::default(),
-            pool: pool.unwrap_or_else(|| Pool::Rows(rows.iter().map(|(_, row)| Arc::clone(row)).collect())),
-            rows,
+            pool: pool.unwrap_or_else(|| Pool::Rows(rows.clone().into())),
+            rows: rows.into(),
             options,
             cache: None,
         }
@@ -217,7 +218,7 @@ mod tests {
                 ..MiningOptions::default()
             };
             let request = request(case.candidate_pool.then(|| pool.clone()), Method::Dense, options);
-            let rows = request.rows.clone();
+            let rows = request.rows.read();
             let (proposals, _) = run(request);
             assert_eq!(proposals.len(), rows.len());
             for (number, (proposal, (line, row))) in proposals.iter().zip(&rows).enumerate() {
@@ -234,6 +235,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn lines_give_the_rows_that_are_among_them() {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        let rows = std::fs::read_to_string("tests/fixtures/flagembedding/data/mine_input.jsonl").unwrap();
+        std::fs::write(path.path(), format!("{{broken\n\n{rows}")).unwrap();
+        let lines = Dataset::open(path.path()).unwrap().lines().clone();
+        let of_lines = request(Some(Pool::Rows(RowSource::all(lines.clone()))), Method::Dense, Default::default());
+        let of_lines = MiningRequest { rows: RowSource::Lines(lines.clone(), vec![0, 3, 1, 5]), ..of_lines };
+        let of_rows = request(None, Method::Dense, Default::default());
+        let read = of_lines.rows.read();
+        assert_eq!(read, [lines.rows_at(&[3]), lines.rows_at(&[5])].concat());
+        let of_rows = MiningRequest { rows: read.into(), ..of_rows };
+        let (proposals, summary) = run(of_lines);
+        assert_eq!(proposals.len(), 2);
+        assert_eq!((proposals, summary), run(of_rows));
     }
 
     #[test]
@@ -271,7 +289,7 @@ mod tests {
         ] {
             assert!(matches!(start(&jobs, request(None, Method::Dense, options)).wait(), Status::Failed(_)));
         }
-        let nothing = request(Some(Pool::Rows(Vec::new())), Method::Dense, MiningOptions::default());
+        let nothing = request(Some(Pool::Rows(Vec::new().into())), Method::Dense, MiningOptions::default());
         assert!(matches!(start(&jobs, nothing).wait(), Status::Failed(_)));
         let job = start(&jobs, request(None, Method::Dense, MiningOptions::default()));
         job.cancel();

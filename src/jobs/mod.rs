@@ -33,10 +33,12 @@ mod error;
 mod failure;
 mod instruction;
 mod job;
+pub mod measuring;
 pub mod mining;
 mod panics;
 mod queue;
 mod room;
+mod row_source;
 pub mod scoring;
 pub mod search;
 pub mod training;
@@ -46,8 +48,10 @@ pub use error::JobError;
 pub use failure::Failure;
 pub use instruction::Instruction;
 pub use job::{Job, JobContext, JobHandle, Progress, Status};
+pub use panics::caught;
 pub use queue::Jobs;
 pub use room::Room;
+pub use row_source::RowSource;
 
 /// The usable rows of a file.
 #[cfg(test)]

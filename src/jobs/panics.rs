@@ -15,6 +15,16 @@ thread_local! {
 
 /// Runs `work`; a panic in it becomes a [`Failure`] with its message and its place.
 pub(super) fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    caught(work).unwrap_or_else(|cause| {
+        Err(Failure::new(
+            format!("the program made a mistake: {cause}"),
+            "your data and the other work are untouched; try again, or on another device, and report this if it comes back",
+        ))
+    })
+}
+
+/// Runs `work`; of a panic in it, the message and the place are told.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let previous = panic::take_hook();
@@ -30,13 +40,11 @@ pub(super) fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
     CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     CATCHING.replace(false);
-    result.unwrap_or_else(|payload| {
+    result.map_err(|payload| {
         let place = PLACE.take().map_or_else(String::new, |place| format!(" ({place})"));
-        log::error!("a job panicked{place}: {}", message(&*payload));
-        Err(Failure::new(
-            format!("the program made a mistake: {}{place}", message(&*payload)),
-            "your data and the other work are untouched; try again, or on another device, and report this if it comes back",
-        ))
+        let cause = format!("{}{place}", message(&*payload));
+        log::error!("work panicked: {cause}");
+        cause
     })
 }
 

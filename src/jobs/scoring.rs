@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::vectors::{self, Texts};
-use super::{Failure, Instruction, Job, JobContext, Jobs, Room};
+use super::{Failure, Instruction, Job, JobContext, Jobs, Room, RowSource};
 use crate::compute::DeviceInfo;
 use crate::dataset::{LineId, Row};
 use crate::model::{EncodeOptions, Reranker, TextKind};
@@ -69,7 +69,7 @@ pub struct ScoringRequest {
     pub scorer: Scorer,
     /// Before the questions; a reranker reads them without.
     pub instruction: Instruction,
-    pub rows: Vec<(LineId, Arc<Row>)>,
+    pub rows: RowSource,
     /// Folder of the embedding cache; without one all is computed.
     pub cache: Option<PathBuf>,
     /// Do nothing if the model's weights are not in memory.
@@ -137,7 +137,8 @@ fn embed(
     };
     let options: EncodeOptions = vectors::options(widest);
     vectors::check(room, &request.model, &options)?;
-    let rows = &request.rows;
+    context.stage("reading the rows", "");
+    let rows = &request.rows.read();
     let mut texts = Texts { room, context, model: &request.model, options, cache: request.cache.as_deref() };
     let (questions, asked) = texts.questions(rows, &request.instruction)?;
     let passages = distinct(rows.iter().flat_map(|(_, row)| texts_of(row)));
@@ -201,7 +202,8 @@ fn rerank(
     batch_size: usize,
     sigmoid: bool,
 ) -> Result<(), Failure> {
-    let rows = &request.rows;
+    context.stage("reading the rows", "");
+    let rows = &request.rows.read();
     context.stage("loading the model", "");
     let model = room.reranker(&request.model)?;
     context.stage("scoring", "pairs");
@@ -255,7 +257,7 @@ mod tests {
             model: model.into(),
             scorer,
             instruction: Instruction::default(),
-            rows,
+            rows: rows.into(),
             cache: None,
             only_if_loaded: false,
         }
@@ -263,7 +265,7 @@ mod tests {
 
     fn run(request: ScoringRequest) -> Vec<RowScores> {
         let jobs = Jobs::new(|| ());
-        let rows = request.rows.clone();
+        let rows = request.rows.read();
         let job = start(&jobs, request);
         assert_eq!(job.wait(), Status::Done);
         let scores = job.poll();

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::vectors::{self, Texts};
-use super::{Failure, Job, JobContext, Jobs, Room};
+use super::{Failure, Instruction, Job, JobContext, Jobs, Room};
 use crate::compute::DeviceInfo;
-use crate::dataset::Corpus;
-use crate::model::TextKind;
+use crate::dataset::{Corpus, Row};
 use crate::retrieval::{Hit, Method};
 
 /// What is to be searched. Models and corpus stay loaded, so that the next question is quick.
@@ -18,6 +17,8 @@ pub struct SearchRequest {
     pub models: Vec<PathBuf>,
     pub corpus: Arc<Corpus>,
     pub question: String,
+    /// Before the question.
+    pub instruction: Instruction,
     pub method: Method,
     /// Passages wanted of each model.
     pub k: usize,
@@ -46,13 +47,16 @@ fn work(room: &mut Room, context: &JobContext<SearchEvent>, request: &SearchRequ
     for model in &request.models {
         vectors::check(room, model, &options)?;
     }
+    let asked = Row { query: request.question.clone(), ..Row::default() };
     for model in &request.models {
+        let folder = room.folder(model)?;
         let mut texts = Texts { room, context, model, options, cache: request.cache.as_deref() };
         let index = texts.index(&request.corpus)?;
         let started = Instant::now();
         // A question is typed once; keeping its vectors on the disk would only fill it.
         texts.cache = None;
-        let query = texts.encode(&[request.question.as_str()], TextKind::Query)?;
+        let (text, kind) = request.instruction.question(&asked, &folder);
+        let query = texts.encode(&[&text], kind)?;
         let hits = index.search(&query, 0, request.method, request.k)?;
         context.send(SearchEvent { model: model.clone(), hits, seconds: started.elapsed().as_secs_f64() });
     }
@@ -68,11 +72,22 @@ mod tests {
     const MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
 
     fn ask(jobs: &Jobs, question: &str, method: Method, corpus: &Arc<Corpus>) -> Vec<SearchEvent> {
+        ask_with(jobs, question, Instruction::default(), method, corpus)
+    }
+
+    fn ask_with(
+        jobs: &Jobs,
+        question: &str,
+        instruction: Instruction,
+        method: Method,
+        corpus: &Arc<Corpus>,
+    ) -> Vec<SearchEvent> {
         let request = SearchRequest {
             device: choose(DeviceChoice::Cpu).unwrap(),
             models: vec![MODEL.into(), MODEL.into()],
             corpus: Arc::clone(corpus),
             question: question.into(),
+            instruction,
             method,
             k: 2,
             cache: None,
@@ -96,5 +111,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_instruction_stands_before_the_question() {
+        let texts = ["气孔是气体留在焊缝里", "a crack in the heat-affected zone", "夹渣多在层间"];
+        let corpus = Arc::new(Corpus::from_bytes(texts.join("\n").as_bytes()));
+        let jobs = Jobs::new(|| ());
+        let scores = |lists: Vec<SearchEvent>| -> Vec<(usize, f32)> {
+            lists[0].hits.iter().map(|hit| (hit.passage, hit.score)).collect()
+        };
+        let row = Row { prompt: Some("为问题检索：".into()), ..Row::default() };
+        let given = Instruction { text: Some("Search: ".into()), format: "{}问：{}".into() };
+        assert_eq!(given.clone().of_row(None), given);
+        assert_eq!(given.clone().of_row(Some(&Row::default())), given);
+        let instruction = given.of_row(Some(&row));
+        let asked = scores(ask_with(&jobs, "气孔", instruction, Method::Dense, &corpus));
+        assert_eq!(asked, scores(ask(&jobs, "为问题检索：问：气孔", Method::Dense, &corpus)));
+        assert_ne!(asked, scores(ask(&jobs, "气孔", Method::Dense, &corpus)));
     }
 }

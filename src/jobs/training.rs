@@ -112,6 +112,12 @@ impl Steering {
     pub fn tell(&self, command: Command) {
         let _ = self.0.send(command);
     }
+
+    /// The reins of no run.
+    #[cfg(test)]
+    pub fn of_nothing() -> Self {
+        Self(channel().0)
+    }
 }
 
 /// Puts a run into the queue of its device.

@@ -228,16 +228,18 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
-    /// Options of a short run, which two processor cores finish in minutes: only the top layers are trained.
-    pub fn short_run() -> Self {
+    /// This configuration with another's model, data and output: what is to be trained and where it goes, not how.
+    pub fn with_files_of(self, other: &Self) -> Self {
         Self {
-            trainable_layers: Some(4),
-            train_group_size: 4,
-            query_max_len: 64,
-            learning_rate: 1e-4,
-            num_train_epochs: 1.0,
-            warmup_ratio: 0.1,
-            ..Self::default()
+            model_name_or_path: other.model_name_or_path.clone(),
+            cache_dir: other.cache_dir.clone(),
+            train_data: other.train_data.clone(),
+            cache_path: other.cache_path.clone(),
+            eval_data: other.eval_data.clone(),
+            eval_corpus: other.eval_corpus.clone(),
+            output_dir: other.output_dir.clone(),
+            overwrite_output_dir: other.overwrite_output_dir,
+            ..self
         }
     }
 }
@@ -263,6 +265,8 @@ pub struct OptionInfo {
     pub group: Group,
     /// One sentence, in English.
     pub help: &'static str,
+    /// What its number counts, in English, such as `tokens`; empty for what counts nothing.
+    pub unit: &'static str,
     /// The values that a choice takes; empty for numbers, texts and switches.
     pub choices: &'static [&'static str],
 }

@@ -141,33 +141,56 @@ impl fmt::Display for MemoryForecast {
     }
 }
 
+/// Something to know before a run that may not fit its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// The run needs more than the device's memory, in bytes; `piece` texts at a time would fit, if any do.
+    TooLarge { needed: MemoryForecast, memory: u64, piece: Option<usize> },
+    /// The word embeddings are larger, in bytes, than the largest tensor that the device takes.
+    EmbeddingsStayBehind { bytes: u64, most: u64 },
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gb = |bytes: &u64| *bytes as f64 / 1e9;
+        match self {
+            Self::TooLarge { needed, memory, piece } => {
+                write!(f, "the run needs about {needed}; the device has {:.2} GB: ", gb(memory))?;
+                match piece {
+                    Some(texts) => write!(f, "set sub_batch_size to {texts} or less; the gradients stay the same"),
+                    None => f.write_str(
+                        "not even one text at a time fits: switch gradient_checkpointing on, use use_lora or \
+                         trainable_layers, or lower passage_max_len",
+                    ),
+                }
+            }
+            Self::EmbeddingsStayBehind { bytes, most } => write!(
+                f,
+                "the word embeddings take {:.2} GB in one piece and the device takes {:.2} GB at most: they stay in \
+                 the host's memory, which costs some time; fix_word_embedding saves most of it",
+                gb(bytes),
+                gb(most)
+            ),
+        }
+    }
+}
+
 /// What to know before a run that may not fit, with what to do; empty if it fits as far as the device says.
 pub fn concerns(
     config: &TrainingConfig,
     encoder: &EncoderConfig,
     batch: &MicroBatchSize,
     limits: &Limits,
-) -> Vec<String> {
-    let forecast = MemoryForecast::of(config, encoder, batch);
+) -> Vec<Concern> {
+    let needed = MemoryForecast::of(config, encoder, batch);
     let mut found = Vec::new();
-    if let Some(memory) = limits.memory.filter(|memory| forecast.total() > *memory) {
+    if let Some(memory) = limits.memory.filter(|memory| needed.total() > *memory) {
         let piece = MemoryForecast::largest_piece(config, encoder, batch, memory);
-        let advice = match piece {
-            Some(texts) => format!("set sub_batch_size to {texts} or less; the gradients stay the same"),
-            None => "not even one text at a time fits: switch gradient_checkpointing on, use use_lora or \
-                     trainable_layers, or lower passage_max_len"
-                .into(),
-        };
-        found.push(format!("the run needs about {forecast}; the device has {:.2} GB: {advice}", memory as f64 / 1e9));
+        found.push(Concern::TooLarge { needed, memory, piece });
     }
-    let table = (encoder.vocab_size * encoder.hidden_size) as u64 * FLOAT;
-    if let Some(most) = limits.tensor.filter(|most| table > *most) {
-        found.push(format!(
-            "the word embeddings take {:.2} GB in one piece and the device takes {:.2} GB at most: they stay in the \
-             host's memory, which costs some time; fix_word_embedding saves most of it",
-            table as f64 / 1e9,
-            most as f64 / 1e9
-        ));
+    let bytes = (encoder.vocab_size * encoder.hidden_size) as u64 * FLOAT;
+    if let Some(most) = limits.tensor.filter(|most| bytes > *most) {
+        found.push(Concern::EmbeddingsStayBehind { bytes, most });
     }
     found
 }
@@ -233,7 +256,10 @@ mod tests {
     fn what_does_not_fit_is_said_with_what_to_do() {
         let config = TrainingConfig { unified_finetuning: true, ..TrainingConfig::default() };
         let batch = MicroBatchSize::largest(&config, 8192);
-        let said = |memory, tensor| concerns(&config, &bge_m3(), &batch, &Limits { memory, tensor });
+        let said = |memory, tensor| -> Vec<String> {
+            let limits = Limits { memory, tensor };
+            concerns(&config, &bge_m3(), &batch, &limits).iter().map(ToString::to_string).collect()
+        };
         assert!(said(None, None).is_empty() && said(Some(1 << 40), Some(1 << 33)).is_empty());
         let least = TrainingConfig { sub_batch_size: Some(2), ..config.clone() };
         let tight = MemoryForecast::of(&least, &bge_m3(), &batch).total();

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::config::{EVALUATION_METRICS, Group, LossType, OptionInfo, TrainingConfig};
 
 /// An option that cannot be used as it was written.
-#[derive(Debug, Error, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 pub enum OptionError {
     #[error("there is no option `{0}`; `weldbench train --help` lists them all")]
     Unknown(String),
@@ -18,11 +18,15 @@ pub enum OptionError {
 }
 
 const fn option(name: &'static str, group: Group, help: &'static str) -> OptionInfo {
-    OptionInfo { name, group, help, choices: &[] }
+    OptionInfo { name, group, help, unit: "", choices: &[] }
 }
 
 const fn choice(name: &'static str, group: Group, choices: &'static [&'static str], help: &'static str) -> OptionInfo {
-    OptionInfo { name, group, help, choices }
+    OptionInfo { name, group, help, unit: "", choices }
+}
+
+const fn count(name: &'static str, group: Group, unit: &'static str, help: &'static str) -> OptionInfo {
+    OptionInfo { name, group, help, unit, choices: &[] }
 }
 
 use Group::*;
@@ -38,7 +42,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     ),
     option("normalize_embeddings", Model, "Scale every vector to length 1."),
     option("unified_finetuning", Model, "Train dense, sparse and ColBERT vectors together (BGE-M3)."),
-    option("colbert_dim", Model, "Width of new ColBERT vectors; the model's hidden size if empty."),
+    count("colbert_dim", Model, "dimensions", "Width of new ColBERT vectors; the model's hidden size if empty."),
     option("fix_encoder", Model, "Train the sparse and ColBERT heads only."),
     option("fix_position_embedding", Model, "Leave the position embeddings as they are."),
     option("use_lora", Model, "Train low-rank changes of the encoder's matrices (LoRA) instead of the matrices."),
@@ -47,10 +51,15 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("lora_dropout", Model, "Chance that a value is dropped before LoRA's change, 0 to 1."),
     option("target_modules", Model, "Matrices that LoRA changes, any of: query key value dense."),
     option("train_data", Data, "JSONL files or folders with rows of query, pos and neg."),
-    option("train_group_size", Data, "Passages per question: one positive and this many less one negatives."),
-    option("query_max_len", Data, "Longest question, in tokens; the rest is cut off."),
-    option("passage_max_len", Data, "Longest passage, in tokens; the rest is cut off."),
-    option("pad_to_multiple_of", Data, "Round the padded length up to a multiple of this many tokens."),
+    count(
+        "train_group_size",
+        Data,
+        "passages",
+        "Passages per question: one positive and this many less one negatives.",
+    ),
+    count("query_max_len", Data, "tokens", "Longest question, in tokens; the rest is cut off."),
+    count("passage_max_len", Data, "tokens", "Longest passage, in tokens; the rest is cut off."),
+    count("pad_to_multiple_of", Data, "tokens", "Round the padded length up to a multiple of this many tokens."),
     option("query_instruction_for_retrieval", Data, "Text put before every question; the model's own prefix if empty."),
     option("query_instruction_format", Data, "How instruction and question are joined; {} stands for each."),
     option(
@@ -60,9 +69,9 @@ pub const OPTIONS: &[OptionInfo] = &[
     ),
     option("passage_instruction_format", Data, "How instruction and passage are joined; {} stands for each."),
     option("same_dataset_within_batch", Data, "Take all rows of a batch from the same file."),
-    option("small_threshold", Data, "Leave out files, or merge files of a folder, with fewer rows than this."),
-    option("drop_threshold", Data, "Leave out merged small files with fewer rows than this."),
-    option("max_example_num_per_dataset", Data, "Take at most this many rows of a file."),
+    count("small_threshold", Data, "rows", "Leave out files, or merge files of a folder, with fewer rows than this."),
+    count("drop_threshold", Data, "rows", "Leave out merged small files with fewer rows than this."),
+    count("max_example_num_per_dataset", Data, "rows", "Take at most this many rows of a file."),
     option("shuffle_ratio", Data, "Chance that a long positive's three parts are shuffled, 0 to 1."),
     option("dataloader_drop_last", Data, "Leave out the last, incomplete batch of an epoch."),
     choice(
@@ -74,14 +83,19 @@ pub const OPTIONS: &[OptionInfo] = &[
     option("temperature", Loss, "Scores are divided by this before the softmax."),
     option("triplet_margin", Loss, "How far a positive's score must be above a negative's."),
     option("use_self_distill", Loss, "Teach each kind of score with the ensemble of all three."),
-    option("self_distill_start_step", Loss, "Micro-batch after which self-distillation begins; -1 for at once."),
+    count(
+        "self_distill_start_step",
+        Loss,
+        "micro-batches",
+        "Micro-batch after which self-distillation begins; -1 for at once.",
+    ),
     option("knowledge_distillation", Loss, "Learn from the teacher scores in pos_scores and neg_scores."),
     choice("kd_loss_type", Loss, &["kl_div", "m3_kd_loss"], "How teacher scores enter the loss."),
     option("negatives_cross_device", Loss, "Share negatives between devices."),
-    option("num_train_epochs", Optimisation, "How often every row is visited."),
-    option("max_steps", Optimisation, "Stop after this many optimiser steps; by epochs if empty."),
-    option("per_device_train_batch_size", Optimisation, "Questions in a micro-batch."),
-    option("gradient_accumulation_steps", Optimisation, "Micro-batches added up before each step."),
+    count("num_train_epochs", Optimisation, "epochs", "How often every row is visited."),
+    count("max_steps", Optimisation, "steps", "Stop after this many optimiser steps; by epochs if empty."),
+    count("per_device_train_batch_size", Optimisation, "questions", "Questions in a micro-batch."),
+    count("gradient_accumulation_steps", Optimisation, "micro-batches", "Micro-batches added up before each step."),
     option("learning_rate", Optimisation, "Highest learning rate of AdamW."),
     choice(
         "lr_scheduler_type",
@@ -90,9 +104,10 @@ pub const OPTIONS: &[OptionInfo] = &[
         "How the learning rate rises and falls; warmup_decay_log is DeepSpeed's.",
     ),
     option("warmup_ratio", Optimisation, "Part of all steps in which the learning rate rises, 0 to 1."),
-    option(
+    count(
         "warmup_steps",
         Optimisation,
+        "steps",
         "Steps in which the learning rate rises; goes before warmup_ratio if above 0.",
     ),
     option("weight_decay", Optimisation, "Decoupled weight decay on matrices."),
@@ -108,27 +123,33 @@ pub const OPTIONS: &[OptionInfo] = &[
         Memory,
         "Keep each layer's input only and compute the rest again: less memory, more time.",
     ),
-    option("sub_batch_size", Memory, "Encode this many texts at a time; the gradients stay the same."),
+    count("sub_batch_size", Memory, "texts", "Encode this many texts at a time; the gradients stay the same."),
     option("eval_data", Evaluation, "JSONL files whose questions are searched for while the model is trained."),
     option("eval_corpus", Evaluation, "Passages to search in; all passages of eval_data if empty."),
-    option("eval_steps", Evaluation, "Evaluate every this many steps; at the end of each epoch if empty."),
+    count("eval_steps", Evaluation, "steps", "Evaluate every this many steps; at the end of each epoch if empty."),
     choice(
         "metric_for_best_model",
         Evaluation,
         EVALUATION_METRICS,
         "What the best checkpoint is best in, and what early stopping looks at.",
     ),
-    option(
+    count(
         "early_stopping_patience",
         Evaluation,
+        "evaluations",
         "Stop after this many evaluations without a better metric; never if empty.",
     ),
     option("load_best_model_at_end", Evaluation, "Keep the model of the best evaluation instead of the last."),
     option("output_dir", Output, "Folder for the tuned model; a new run folder if empty."),
     option("overwrite_output_dir", Output, "Write into output_dir even if it is not empty."),
-    option("logging_steps", Output, "Report every this many steps."),
-    option("save_steps", Output, "Save a checkpoint every this many steps; at the end of each epoch if empty."),
-    option("save_total_limit", Output, "Keep this many of the last checkpoints, and the best; all if empty."),
+    count("logging_steps", Output, "steps", "Report every this many steps."),
+    count("save_steps", Output, "steps", "Save a checkpoint every this many steps; at the end of each epoch if empty."),
+    count(
+        "save_total_limit",
+        Output,
+        "checkpoints",
+        "Keep this many of the last checkpoints, and the best; all if empty.",
+    ),
     option("cache_dir", Output, "Where downloaded models are kept."),
     option("cache_path", Output, "Where FlagEmbedding keeps prepared data."),
     option(
@@ -136,7 +157,7 @@ pub const OPTIONS: &[OptionInfo] = &[
         Weldbench,
         "Leave the word embeddings as they are: almost half of BGE-M3's parameters.",
     ),
-    option("trainable_layers", Weldbench, "Train only this many top layers and the heads; all if empty."),
+    count("trainable_layers", Weldbench, "layers", "Train only this many top layers and the heads; all if empty."),
 ];
 
 impl TrainingConfig {
@@ -144,14 +165,25 @@ impl TrainingConfig {
     /// empty text clears it; `train_data` and `eval_data` take paths separated by commas or line ends.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), OptionError> {
         let name = name.replace('-', "_");
+        self.set_to_any(&name, text, readings(&name, text))
+    }
+
+    /// Sets an option that takes several texts. Hyphens in the name count as underscores.
+    pub fn set_list(&mut self, name: &str, items: &[&str]) -> Result<(), OptionError> {
+        let name = name.replace('-', "_");
+        self.set_to_any(&name, &items.join(" "), vec![items.iter().copied().map(Value::from).collect()])
+    }
+
+    /// Sets an option to the first of these values that it can be.
+    fn set_to_any(&mut self, name: &str, text: &str, values: Vec<Value>) -> Result<(), OptionError> {
         let all = self.as_object();
-        if !all.contains_key(&name) {
-            return Err(OptionError::Unknown(name));
+        if !all.contains_key(name) {
+            return Err(OptionError::Unknown(name.into()));
         }
         let mut cause = String::new();
-        for candidate in readings(&name, text) {
+        for candidate in values {
             let mut changed = all.clone();
-            changed.insert(name.clone(), candidate);
+            changed.insert(name.into(), candidate);
             match serde_json::from_value(Value::Object(changed)) {
                 Ok(config) => {
                     *self = config;
@@ -160,7 +192,7 @@ impl TrainingConfig {
                 Err(error) => cause = error.to_string(),
             }
         }
-        Err(OptionError::Invalid { name, value: text.into(), cause })
+        Err(OptionError::Invalid { name: name.into(), value: text.into(), cause })
     }
 
     /// An option as text, as [`set`](Self::set) reads it; `None` for a name that is no option.
@@ -325,7 +357,9 @@ fn readings(name: &str, text: &str) -> Vec<Value> {
         let names = text.split([',', ' ', '\n']).filter(|name| !name.is_empty());
         values.push(names.map(Value::from).collect());
     }
-    values.push(trimmed.into());
+    // Spaces at the end of a prefix count.
+    let is_prefix = name.starts_with("query_instruction") || name.starts_with("passage_instruction");
+    values.push(if is_prefix { text.into() } else { trimmed.into() });
     values
 }
 
@@ -378,6 +412,14 @@ mod tests {
         assert_eq!(config.num_train_epochs, 5.0);
         assert_eq!(config.train_data.len(), 2);
         assert_eq!(config.max_steps, None);
+    }
+
+    #[test]
+    fn spaces_around_a_prefix_count() {
+        let mut config = TrainingConfig::default();
+        config.set("query_instruction_for_retrieval", "query: ").unwrap();
+        assert_eq!(config.query_instruction_for_retrieval.as_deref(), Some("query: "));
+        assert_eq!(config.get("query_instruction_for_retrieval").as_deref(), Some("query: "));
     }
 
     #[test]

@@ -93,8 +93,8 @@ impl<'a> Run<'a> {
         let folder = ModelFolder::open(&config.model_name_or_path)?;
         let largest = MicroBatchSize::largest(config, folder.max_length());
         let memory = MemoryForecast::of(config, folder.config(), &largest);
-        for text in concerns(config, folder.config(), &largest, &device.limits) {
-            host.tell(TrainingEvent::Warning { text });
+        for concern in concerns(config, folder.config(), &largest, &device.limits) {
+            host.tell(TrainingEvent::Warning { text: concern.to_string() });
         }
         let (base_model, data) = (folder.fingerprint()?, fingerprint(&files));
         let resumed = places.resume.filter(|step| *step > 0).map(|step| Checkpoints::at(places.checkpoints, step));

@@ -25,6 +25,12 @@ impl Plan {
         self.micro_batches_per_epoch.div_ceil(self.window)
     }
 
+    /// Micro-batches in the whole run.
+    pub fn micro_batches(&self) -> usize {
+        let (epochs, rest) = (self.steps / self.steps_per_epoch(), self.steps % self.steps_per_epoch());
+        epochs * self.micro_batches_per_epoch + rest * self.window
+    }
+
     /// Epoch and micro-batches of a step counted from 0.
     pub fn window_of(&self, step: usize) -> (usize, std::ops::Range<usize>) {
         let per_epoch = self.steps_per_epoch();
@@ -91,5 +97,9 @@ mod tests {
         assert_eq!(plan.steps, 6);
         assert_eq!(plan.window_of(2), (0, 8..10));
         assert_eq!(plan.window_of(3), (1, 0..4));
+        for steps in 0..9 {
+            let plan = Plan { steps, ..plan };
+            assert_eq!(plan.micro_batches(), (0..steps).map(|step| plan.window_of(step).1.len()).sum::<usize>());
+        }
     }
 }

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::WorkspaceError;
 use super::folders::write_whole;
+use crate::training::Pace;
+
+/// Paces of runs remembered.
+const PACES: usize = 30;
 
 /// Data files remembered.
 const RECENT: usize = 10;
@@ -33,6 +37,9 @@ pub struct Settings {
     pub theme: String,
     /// The options of the last run, by name.
     pub training: toml::Table,
+    /// How fast runs like these were, by [`pace_key`](crate::training::pace_key), the latest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paces: Vec<(String, Pace)>,
     #[serde(flatten)]
     other: toml::Table,
 }
@@ -78,6 +85,18 @@ impl Settings {
         self.recent_data.insert(0, path.to_path_buf());
         self.recent_data.truncate(RECENT);
     }
+
+    /// How fast the last run with this key was.
+    pub fn pace(&self, key: &str) -> Option<Pace> {
+        self.paces.iter().find(|(known, _)| known == key).map(|(_, pace)| *pace)
+    }
+
+    /// Puts a run's pace in place of what is known of such runs.
+    pub fn remember_pace(&mut self, key: String, pace: Pace) {
+        self.paces.retain(|(known, _)| *known != key);
+        self.paces.insert(0, (key, pace));
+        self.paces.truncate(PACES);
+    }
 }
 
 /// Renames a file to the first free `<name>.broken-<n>`.
@@ -111,7 +130,11 @@ mod tests {
         assert_eq!((settings.theme.as_str(), settings.device.as_str()), ("dark", ""));
         settings.remember_data(Path::new("/数据/焊接.jsonl"));
         settings.model = Some("model \"quoted\"".into());
+        for seconds in 0..40 {
+            settings.remember_pace(format!("{}", seconds % 35), Pace { micro_batch: seconds as f64, update: 0.5 });
+        }
         settings.save(&path).unwrap();
+        assert_eq!((settings.paces.len(), settings.pace("4").unwrap().micro_batch), (PACES, 39.0));
         assert_eq!(Settings::load(&path), (settings, None));
         let saved: toml::Table = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(saved["future"].as_integer(), Some(3));

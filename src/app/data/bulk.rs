@@ -1,6 +1,7 @@
 //! Edits of many rows. They are prepared and made away from the window, as one step, and can be cancelled until then.
 
 use crate::dataset::{Dataset, DatasetError, LineId, Survey, Verdict, Watch};
+use crate::jobs::caught;
 
 /// Something to be done with many rows.
 pub struct Bulk {
@@ -50,11 +51,18 @@ impl Bulk {
         Self { work: Box::new(work) }
     }
 
-    pub fn carry_out(self, mut dataset: Dataset, mut survey: Option<Survey>, watch: &Watch) -> Done {
+    /// If the work panics, the rows come back as they were before its last step, and the error says so.
+    pub fn carry_out(self, mut dataset: Dataset, survey: Option<Survey>, watch: &Watch) -> Done {
         let mut job = Job { dataset: &mut dataset, survey: survey.as_ref(), watch, touched: Vec::new() };
-        let result = (self.work)(&mut job);
+        let result = caught(|| (self.work)(&mut job));
+        let result = result.unwrap_or_else(|cause| Err(DatasetError::BrokeOff { cause }));
         let touched = job.touched;
-        let stands = survey.as_mut().is_some_and(|survey| survey.update(dataset.lines(), &touched));
+        let updated = caught(|| {
+            let mut survey = survey;
+            let stands = survey.as_mut().is_some_and(|survey| survey.update(dataset.lines(), &touched));
+            (survey, stands)
+        });
+        let (survey, stands) = updated.unwrap_or_default();
         Done { dataset, survey, stands, touched, result }
     }
 }

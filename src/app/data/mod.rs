@@ -68,6 +68,8 @@ pub enum Action {
     WorstFirst,
     Fix(Problem),
     FixAll(FaultKind),
+    /// Ends the opening of a file; what was shown before is shown again.
+    StopOpening,
     /// Ends the edits that are being made on many rows; none of them stays.
     StopEdits,
     /// Ends the check of all lines, or begins it again.
@@ -172,7 +174,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
             if state.is_open() {
                 rows::show(ui, state, texts, &mut actions);
             } else {
-                empty(ui, texts.get(if state.is_opening { "opening" } else { "drop_here" }));
+                empty(ui, texts.get(if state.opening.is_some() { "opening" } else { "drop_here" }));
             }
         });
     });
@@ -190,6 +192,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
 }
 
 fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
+    if state.is_head() {
+        ui.disable();
+    }
     match (state.selected, state.chosen()) {
         (Some(Selected::NewRow), _) => row_editor::new_row(ui, state, texts, actions),
         (Some(Selected::Line(_)), Some(chosen)) => match &chosen.row {

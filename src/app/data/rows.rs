@@ -42,8 +42,7 @@ pub fn optional_columns() -> impl Iterator<Item = (Column, &'static str)> {
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     let lines = state.lines();
     let visible = state.visible();
-    let is_chosen = |at: &usize| state.selected.is_some() && lines.id(*at).map(Selected::Line) == state.selected;
-    let chosen = visible.iter().position(is_chosen);
+    let chosen = state.place_of_chosen();
     let columns: Vec<_> = COLUMNS.into_iter().filter(|(column, _)| is_shown(state, *column)).collect();
     let mut table = TableBuilder::new(ui)
         .id_salt("rows")

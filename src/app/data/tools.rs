@@ -37,7 +37,7 @@ pub fn show(
                 actions.push(action);
             }
         };
-        button(ui, "open", !state.is_opening, "open_help", Action::Open);
+        button(ui, "open", state.opening.is_none(), "open_help", Action::Open);
         button(ui, "save", can_edit && state.is_modified(), "save_help", Action::Save);
         button(ui, "save_as", can_edit, "save_as_help", Action::SaveAs);
         ui.separator();
@@ -196,10 +196,21 @@ pub fn under_way(ui: &mut egui::Ui, texts: Texts, what: &str, watch: &Watch, sto
     if let Some(share) = watch.share() {
         let bar = progress_bar(ui, share).desired_width(size::PROGRESS);
         ui.add(bar).on_hover_text(format!("{:.0} %", share * 100.0));
-        let button = small_button(ui, texts.get("cancel"));
-        if button.accessible_name(format!("{}: {}", texts.get("cancel"), texts.get(what))).clicked() {
-            actions.push(stop);
-        }
+    }
+    let button = small_button(ui, texts.get("cancel"));
+    if button.accessible_name(format!("{}: {}", texts.get("cancel"), texts.get(what))).clicked() {
+        actions.push(stop);
+    }
+}
+
+/// How much of a file has been read. Of a pipe nobody knows how long it will be.
+fn opening(ui: &mut egui::Ui, texts: Texts, watch: &Watch, actions: &mut Vec<Action>) {
+    under_way(ui, texts, "opening", watch, Action::StopOpening, actions);
+    let megabytes = |bytes: usize| format!("{:.0}", bytes as f64 / 1e6);
+    let (done, all) = (megabytes(watch.done()), megabytes(watch.total()));
+    if watch.total() > 0 {
+        let read = texts.with("opening_read", &[("done", &done), ("all", &all)]);
+        ui.label(RichText::new(read).small().color(palette(ui).weak));
     }
 }
 
@@ -211,14 +222,19 @@ fn title(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Actio
         if let Some(path) = state.path() {
             name.on_hover_text(path.display().to_string());
         }
-        if state.is_saving() {
+        if let Some(watch) = &state.opening {
+            opening(ui, texts, watch, actions);
+        } else if state.is_saving() {
             ui.label(RichText::new(texts.get("saving")).small().color(colours.weak));
         } else if let Some(watch) = state.editing() {
             under_way(ui, texts, "editing", watch, Action::StopEdits, actions);
         } else if state.is_modified() {
             ui.label(RichText::new(format!("● {}", texts.get("unsaved"))).small().color(colours.accent));
         }
-        let shown = texts.with("rows_shown", &[("shown", &state.visible().len()), ("rows", &state.rows())]);
+        let shown = match state.is_head() {
+            true => texts.with("head_shown", &[("lines", &state.visible().len())]),
+            false => texts.with("rows_shown", &[("shown", &state.visible().len()), ("rows", &state.rows())]),
+        };
         ui.label(RichText::new(shown).small().color(colours.weak));
         if !state.marked.is_empty() {
             let marked = texts.with("rows_marked", &[("number", &state.marked.len())]);

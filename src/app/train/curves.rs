@@ -75,6 +75,8 @@ pub struct Curves {
 struct Average {
     sum: f64,
     weight: f64,
+    /// The value of all so far, if there was but one: what never changes is not made uneven by rounding.
+    constant: Option<f64>,
 }
 
 impl Average {
@@ -82,9 +84,10 @@ impl Average {
         if !value.is_finite() {
             return value;
         }
+        self.constant = if self.weight == 0.0 { Some(value) } else { self.constant.filter(|known| *known == value) };
         self.sum = smoothing * self.sum + (1.0 - smoothing) * value;
         self.weight = smoothing * self.weight + (1.0 - smoothing);
-        self.sum / self.weight
+        self.constant.unwrap_or(self.sum / self.weight)
     }
 }
 
@@ -243,6 +246,7 @@ pub mod tests {
         for (found, expected) in smoothed.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-12 || (found.is_nan() && expected.is_nan()), "{smoothed:?}");
         }
+        assert!(values(&curves, "learning_rate").smoothed.iter().all(|rate| *rate == 1e-5));
         // The slider gives the same as if it had stood there from the beginning.
         curves.set_smoothing(0.0);
         assert_eq!(values(&curves, "loss_total").smoothed[..2], [4.0, 2.0]);

@@ -2,48 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::training::{Group, OPTIONS, OptionError, OptionInfo, TrainingConfig};
+use crate::training::{Condition, Group, Idle, OPTIONS, OptionError, OptionInfo, TrainingConfig, idle_option};
 
-/// The options that are seen at once; the rest is folded.
-const FIRST: &[&str] = &[
-    "train_group_size",
-    "query_max_len",
-    "passage_max_len",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "num_train_epochs",
-    "learning_rate",
-    "warmup_ratio",
-    "temperature",
-    "sentence_pooling_method",
-    "trainable_layers",
-    "unified_finetuning",
-    "use_self_distill",
+/// The groups in the order of the form, each with the options that are seen at once; the rest is folded.
+const GROUPS: [(Group, &[&str]); 8] = [
+    (Group::Data, &["train_group_size", "query_max_len", "passage_max_len"]),
+    (
+        Group::Optimisation,
+        &[
+            "num_train_epochs",
+            "per_device_train_batch_size",
+            "gradient_accumulation_steps",
+            "learning_rate",
+            "warmup_ratio",
+        ],
+    ),
+    (Group::Model, &["sentence_pooling_method", "unified_finetuning", "use_lora"]),
+    (Group::Loss, &["temperature", "use_self_distill", "knowledge_distillation"]),
+    (Group::Memory, &["gradient_checkpointing", "sub_batch_size"]),
+    (Group::Weldbench, &["trainable_layers"]),
+    (Group::Evaluation, &["eval_data", "eval_steps"]),
+    (Group::Output, &["save_steps"]),
 ];
 
-/// Options that have a place of their own in the window, or that the window decides.
-const ELSEWHERE: &[&str] = &[
-    "model_name_or_path",
-    "train_data",
-    "fp16",
-    "bf16",
-    "output_dir",
-    "overwrite_output_dir",
-    "cache_dir",
-    "cache_path",
-];
-
-/// The groups of the folded options, in order.
-const FOLDED: [Group; 8] = [
-    Group::Model,
-    Group::Data,
-    Group::Loss,
-    Group::Optimisation,
-    Group::Memory,
-    Group::Evaluation,
-    Group::Output,
-    Group::Weldbench,
-];
+/// Options that have a place of their own in the form, or that no run here looks at.
+const ELSEWHERE: &[&str] = &["model_name_or_path", "train_data", "fp16", "bf16", "cache_dir", "cache_path"];
 
 /// The numbers that a run computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,22 +61,24 @@ impl Precision {
     }
 }
 
-/// The options that are seen at once.
-pub fn first() -> impl Iterator<Item = &'static OptionInfo> {
-    FIRST.iter().filter_map(|name| OPTIONS.iter().find(|option| option.name == *name))
+/// Options of a group.
+pub struct Part {
+    pub group: Group,
+    /// Seen at once.
+    pub first: Vec<&'static OptionInfo>,
+    pub folded: Vec<&'static OptionInfo>,
 }
 
-/// The folded options of each group that has some.
-pub fn folded() -> impl Iterator<Item = (Group, Vec<&'static OptionInfo>)> {
-    let of = |group| {
-        OPTIONS
-            .iter()
-            .filter(|option| {
-                option.group == group && !FIRST.contains(&option.name) && !ELSEWHERE.contains(&option.name)
-            })
-            .collect()
-    };
-    FOLDED.into_iter().map(move |group| (group, of(group))).filter(|(_, options): &(_, Vec<_>)| !options.is_empty())
+/// The options of the form, in order.
+pub fn parts() -> impl Iterator<Item = Part> {
+    GROUPS.into_iter().map(|(group, first)| Part {
+        group,
+        first: first.iter().filter_map(|name| OPTIONS.iter().find(|option| option.name == *name)).collect(),
+        folded: (OPTIONS.iter())
+            .filter(|option| option.group == group)
+            .filter(|option| !first.contains(&option.name) && !ELSEWHERE.contains(&option.name))
+            .collect(),
+    })
 }
 
 /// The key of a group's name.
@@ -130,9 +115,28 @@ pub enum Problem {
     NoData,
 }
 
+/// Why an option changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unneeded {
+    /// Whatever the others are.
+    Never(&'static Idle),
+    Without(Condition),
+}
+
 impl Form {
     pub fn new(config: TrainingConfig) -> Self {
         Self { config, ..Self::default() }
+    }
+
+    /// Takes a whole configuration; what was being typed goes with the old one.
+    pub fn take(&mut self, config: TrainingConfig) {
+        *self = Self::new(config);
+    }
+
+    /// Why an option changes nothing at present.
+    pub fn idle(&self, name: &str) -> Option<Unneeded> {
+        let idle = idle_option(name).map(Unneeded::Never);
+        idle.or_else(|| self.config.unmet(name).map(Unneeded::Without))
     }
 
     /// What the field of an option shows.
@@ -170,11 +174,12 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::Preset;
 
     #[test]
     fn every_option_stands_in_the_form_once() {
-        let mut shown: Vec<_> = first()
-            .chain(folded().flat_map(|(_, options)| options))
+        let mut shown: Vec<_> = parts()
+            .flat_map(|part| part.first.into_iter().chain(part.folded))
             .map(|option| option.name)
             .chain(ELSEWHERE.iter().copied())
             .collect();
@@ -204,6 +209,28 @@ mod tests {
         let mut form = Form::default();
         form.set("temperature", "0");
         assert_eq!(form.problems()["temperature"], Problem::CannotWork("must be above 0".into()));
+    }
+
+    #[test]
+    fn an_option_that_changes_nothing_says_why() {
+        let mut form = Form::default();
+        let without = |form: &Form, name| match form.idle(name) {
+            Some(Unneeded::Without(condition)) => condition.option,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(without(&form, "lora_rank"), "use_lora");
+        form.set("use_lora", "true");
+        assert_eq!(form.idle("lora_rank"), None);
+        assert!(matches!(form.idle("negatives_cross_device"), Some(Unneeded::Never(_))));
+    }
+
+    #[test]
+    fn a_configuration_takes_the_place_of_what_was_typed() {
+        let mut form = Form::default();
+        form.set("train_group_size", "si");
+        form.take(Preset::Welding.config());
+        assert_eq!(form.text("train_group_size"), "6");
+        assert!(!form.problems().contains_key("train_group_size"));
     }
 
     #[test]

@@ -138,7 +138,20 @@ pub struct Line<'a> {
     pub series: &'a Series,
 }
 
+/// Lines of fewer points, as of evaluations, are shown as they are.
+const FEW: usize = 20;
+
 impl Line<'_> {
+    /// Whether each of its points is worth a mark.
+    pub fn has_few_points(&self) -> bool {
+        self.table.marks.len() < FEW
+    }
+
+    /// Whether its smoothed values are drawn, over the raw ones.
+    pub fn is_smoothed(&self, look: &Look) -> bool {
+        look.smoothing > 0.0 && !self.has_few_points()
+    }
+
     /// Points to draw between two bounds of the axis, the raw values or the smoothed ones, by about `columns` parts.
     pub fn points(&self, look: &Look, smoothed: bool, bounds: (f64, f64), columns: usize) -> Vec<[f64; 2]> {
         let values = if smoothed { &self.series.smoothed } else { &self.series.values };

@@ -5,14 +5,17 @@ mod board_view;
 mod curves;
 mod envelope;
 mod export;
+mod forecast;
 mod form;
 mod log_view;
 mod look;
 mod option_row;
+mod paste;
 mod plots;
 mod run_report;
 mod runs_view;
 mod setup;
+mod sources;
 mod steering;
 mod ticks;
 mod watch;
@@ -24,8 +27,10 @@ use eframe::egui;
 
 pub use curves::{Chart, Curves};
 pub use export::{Export, Format, Words};
+pub use forecast::Forecast;
 pub use form::{Form, Precision};
 pub use look::Look;
+pub use paste::{Paste, PasteAction};
 pub use run_report::RunReport;
 pub use watching::{Difference, Draft, ListAction, RunItem, Steer, View, WatchAction, Watching};
 
@@ -34,12 +39,16 @@ use crate::app::theme::{self, size};
 use crate::compute::{DeviceChoice, DeviceInfo};
 use crate::jobs::Job;
 use crate::jobs::training::Steering;
-use crate::training::{Command, TrainingConfig, TrainingEvent};
+use crate::training::{Command, Preset, TrainingConfig, TrainingEvent};
 
 /// What the bench knows.
 pub struct State {
     pub form: Form,
     pub data: DataChoice,
+    /// Whether each option says what it does.
+    pub explained: bool,
+    pub paste: Option<Paste>,
+    pub forecast: Forecast,
     /// The run that was started last.
     pub run: Option<Run>,
     pub watching: Watching,
@@ -63,12 +72,23 @@ pub struct Run {
     asked: Vec<(&'static str, usize)>,
     /// The job was over when its events were last taken.
     over: bool,
+    /// Steps whose time is known, and their seconds. The first one also loads and compiles, and is left out.
+    timed: (usize, f64),
+    begun: bool,
+    /// Micro-batches of a step.
+    pub window: usize,
 }
 
 impl Run {
     /// `report` is what is known of it from before, if it goes on.
-    pub fn new(folder: PathBuf, (job, steering): (Job<TrainingEvent>, Steering), report: RunReport) -> Self {
-        Self { folder, job, steering, report, asked: Vec::new(), over: false }
+    pub fn new(
+        folder: PathBuf,
+        (job, steering): (Job<TrainingEvent>, Steering),
+        report: RunReport,
+        window: usize,
+    ) -> Self {
+        let (asked, timed) = (Vec::new(), (0, 0.0));
+        Self { folder, job, steering, report, asked, over: false, timed, begun: false, window }
     }
 
     pub fn is_over(&self) -> bool {
@@ -95,11 +115,21 @@ impl Run {
             _ => None,
         };
         self.asked.retain(|(key, _)| Some(*key) != done);
-        // A step's checkpoint is written once; who asks for it again hears no more.
         if let TrainingEvent::Step(step) = &event {
+            // A step's checkpoint is written once; who asks for it again hears no more.
             self.asked.retain(|(_, at)| step.step < at + 2);
+            if std::mem::replace(&mut self.begun, true) {
+                self.timed.0 += 1;
+                self.timed.1 += step.seconds;
+            }
         }
         self.report.take(event);
+    }
+
+    /// Seconds of a step, on average; `None` before the second.
+    pub fn seconds_per_step(&self) -> Option<f64> {
+        let (steps, seconds) = self.timed;
+        (steps > 0).then(|| seconds / steps as f64)
     }
 }
 
@@ -113,6 +143,16 @@ pub enum Action {
     SetOption(&'static str, String),
     LeaveOption(&'static str),
     SetPrecision(Precision),
+    /// Choose the files or the folder of an option.
+    ChoosePaths(&'static str),
+    UsePreset(Preset),
+    LoadConfig,
+    SaveConfig,
+    Paste(PasteAction),
+    Explain(bool),
+    /// Measure how long a step takes.
+    Measure,
+    CancelMeasuring,
     Start,
     Watch(WatchAction),
 }
@@ -128,7 +168,40 @@ pub struct Surroundings<'a> {
 
 impl State {
     pub fn new(config: TrainingConfig) -> Self {
-        Self { form: Form::new(config), data: DataChoice::OpenFile, run: None, watching: Watching::default() }
+        let mut state = Self {
+            form: Form::default(),
+            data: DataChoice::OpenFile,
+            explained: true,
+            paste: None,
+            forecast: Forecast::default(),
+            run: None,
+            watching: Watching::default(),
+        };
+        state.take(TrainingConfig { train_data: Vec::new(), ..config });
+        state
+    }
+
+    /// Fills the form. Files to train on, if there are any, take the place of those that were chosen.
+    pub fn take(&mut self, mut config: TrainingConfig) {
+        let files = std::mem::take(&mut config.train_data);
+        if !files.is_empty() {
+            self.data = DataChoice::Files(files);
+        }
+        self.form.take(config);
+    }
+
+    /// The form as a configuration that is whole, with the files to train on.
+    pub fn config(&self, open_file: Option<&Path>) -> TrainingConfig {
+        let train_data = match &self.data {
+            DataChoice::OpenFile => open_file.map(Path::to_path_buf).into_iter().collect(),
+            DataChoice::Files(files) => files.clone(),
+        };
+        TrainingConfig { train_data, ..self.form.config.clone() }
+    }
+
+    /// Whether the form can be used as it is.
+    pub fn is_ready(&self, around: &Surroundings<'_>) -> bool {
+        setup::problems(self, around).is_empty() && around.device.is_some()
     }
 
     /// Takes what the run has sent since the last frame.
@@ -200,5 +273,42 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>) -> Vec<
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
         watch::show(ui, state, around.texts, &mut actions);
     });
+    if let Some(paste) = &state.paste {
+        paste::show(ui.ctx(), around.texts, paste, &mut actions);
+    }
     actions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::StepReport;
+
+    #[test]
+    fn files_of_a_configuration_become_the_files_to_train_on() {
+        let mut state = State::new(TrainingConfig { train_data: vec!["old.jsonl".into()], ..Default::default() });
+        assert_eq!(state.data, DataChoice::OpenFile);
+        assert_eq!(state.config(Some(Path::new("open.jsonl"))).train_data, [PathBuf::from("open.jsonl")]);
+        let config = TrainingConfig { train_data: vec!["new.jsonl".into()], seed: 3, ..Default::default() };
+        state.take(config.clone());
+        assert_eq!(state.config(Some(Path::new("open.jsonl"))), config);
+        state.take(TrainingConfig::default());
+        assert_eq!(state.data, DataChoice::Files(vec!["new.jsonl".into()]));
+    }
+
+    #[test]
+    fn the_first_step_is_not_timed() {
+        let jobs = crate::jobs::Jobs::new(|| ());
+        let device = crate::compute::choose(DeviceChoice::Cpu).unwrap();
+        let job = jobs.start(&device, "Train".into(), |_, _| Ok(()));
+        let mut run = Run::new("run".into(), (job, Steering::of_nothing()), RunReport::default(), 1);
+        for (step, seconds) in [60.0, 1.0, 3.0].into_iter().enumerate() {
+            let text = format!(
+                r#"{{"step":{step},"steps":3,"epoch":0.0,"loss":{{"total":1.0,"dense":1.0}},"learning_rate":0.0,"grad_norm":1.0,"tokens":1,"seconds":{seconds}}}"#
+            );
+            let report: StepReport = serde_json::from_str(&text).unwrap();
+            run.take(TrainingEvent::Step(report));
+        }
+        assert_eq!(run.seconds_per_step(), Some(2.0));
+    }
 }

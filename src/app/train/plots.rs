@@ -188,8 +188,7 @@ fn plot(
             let points: Vec<PlotPoint> = points.into_iter().map(|[x, y]| PlotPoint::new(x, y)).collect();
             let colour = series[line.colour % series.len()].gamma_multiply(if faint { 0.3 } else { 1.0 });
             let width = if faint { line::HAIR } else { line::PLOT };
-            let few = line.table.marks.len() < FEW;
-            if few && !faint {
+            if line.has_few_points() {
                 let radius = line::PLOT * 1.5;
                 plot.points(
                     egui_plot::Points::new(line.name.clone(), PlotPoints::Owned(points.clone()))
@@ -201,8 +200,7 @@ fn plot(
             plot.line(drawn.color(colour).width(width).style(style(dash)).allow_hover(!faint));
         };
         for line in &drawn {
-            // Few points, as of evaluations, are shown as they are.
-            if look.smoothing > 0.0 && line.table.marks.len() >= FEW {
+            if line.is_smoothed(look) {
                 draw(line, false, true, Dash::Solid);
                 draw(line, true, false, line.dash);
             } else {
@@ -212,9 +210,6 @@ fn plot(
     });
     shown.response.accessible_name(title);
 }
-
-/// Lines of fewer points have them marked, and are not smoothed.
-const FEW: usize = 20;
 
 fn style(dash: Dash) -> LineStyle {
     match dash {

@@ -5,31 +5,43 @@ use std::collections::BTreeMap;
 use eframe::egui::{self, RichText};
 
 use super::form::Problem;
-use super::{Action, DataChoice, Precision, State, Surroundings, form, option_row};
+use super::option_row::{Row, Rows};
+use super::{Action, DataChoice, Precision, State, Surroundings, forecast, form, option_row, sources};
+use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, space};
 use crate::app::widgets::choose_path;
 use crate::compute::DeviceKind;
+use crate::training::Group;
 
 pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>, actions: &mut Vec<Action>) {
     let problems = problems(state, around);
-    egui::Panel::bottom("train start").frame(egui::Frame::new()).show_separator_line(false).show(ui, |ui| {
+    let texts = around.texts;
+    egui::Panel::bottom("train start").frame(egui::Frame::new()).show(ui, |ui| {
         ui.add_space(space::SMALL);
+        forecast::show(ui, state, around, actions);
+        ui.add_space(space::TINY);
         start(ui, state, around, &problems, actions);
     });
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        sources::show(ui, texts, actions);
+        ui.add_space(space::TINY);
         inputs(ui, state, around, &problems, actions);
         ui.add_space(space::SMALL);
-        ui.label(RichText::new(around.texts.get("train_options")).text_style(section()));
-        for option in form::first() {
-            actions.extend(option_row::show(ui, around.texts, &state.form, option, problems.get(option.name)));
-        }
-        precision(ui, state, around, &problems, actions);
-        folded(ui, state, around, &problems, actions);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(texts.get("train_options")).text_style(section()));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let mut explained = state.explained;
+                if ui.checkbox(&mut explained, texts.get("options_explained")).changed() {
+                    actions.push(Action::Explain(explained));
+                }
+            });
+        });
+        options(ui, state, texts, &problems, actions);
     });
 }
 
 /// The form's problems, less those that the window takes care of when it starts a run.
-fn problems(state: &State, around: &Surroundings<'_>) -> BTreeMap<String, Problem> {
+pub fn problems(state: &State, around: &Surroundings<'_>) -> BTreeMap<String, Problem> {
     let mut problems = state.form.problems();
     let has_data = match &state.data {
         DataChoice::OpenFile => around.open_rows > 0,
@@ -111,46 +123,69 @@ fn device(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action
     }
 }
 
-fn precision(
+/// The options by what they are for: those that most runs set, and the rest folded.
+fn options(
     ui: &mut egui::Ui,
     state: &State,
-    around: &Surroundings<'_>,
+    texts: Texts,
     problems: &BTreeMap<String, Problem>,
     actions: &mut Vec<Action>,
 ) {
-    let texts = around.texts;
+    let rows = Rows { texts, form: &state.form, explained: state.explained };
+    for part in form::parts() {
+        let key = form::group_key(part.group);
+        ui.add_space(space::SMALL);
+        ui.label(RichText::new(texts.get(key)).strong().color(palette(ui).accent));
+        if part.group == Group::Memory {
+            precision(ui, state, texts, problems, actions);
+        }
+        for option in part.first {
+            actions.extend(rows.show(ui, option, problems.get(option.name)));
+        }
+        if part.folded.is_empty() {
+            continue;
+        }
+        let wrong = part.folded.iter().any(|option| problems.contains_key(option.name));
+        let title = texts.with("options_more", &[("number", &part.folded.len())]);
+        let title = if wrong {
+            RichText::new(format!("× {title}")).color(palette(ui).error)
+        } else {
+            RichText::new(title).color(palette(ui).weak)
+        };
+        let fold = egui::CollapsingHeader::new(title).id_salt(key).show_unindented(ui, |ui| {
+            for option in part.folded {
+                actions.extend(rows.show(ui, option, problems.get(option.name)));
+            }
+        });
+        fold.header_response.accessible_name(texts.with("options_more_of", &[("group", &texts.get(key))]));
+    }
+}
+
+fn precision(
+    ui: &mut egui::Ui,
+    state: &State,
+    texts: Texts,
+    problems: &BTreeMap<String, Problem>,
+    actions: &mut Vec<Action>,
+) {
+    let between = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 0.0);
     let chosen = Precision::of(&state.form.config);
-    option_row::row(ui, texts.get("precision"), texts.get("precision_help"), |ui| {
-        // Laid out from the right.
-        for precision in Precision::ALL.into_iter().rev() {
+    let help = texts.get("precision_help");
+    Row { label: texts.get("precision"), name: "fp16 bf16", help, enabled: true }.show(ui, |ui| {
+        ui.spacing_mut().item_spacing.x = space::TINY;
+        ui.spacing_mut().button_padding.x = space::SMALL;
+        for precision in Precision::ALL {
             if ui.add(egui::Button::selectable(chosen == precision, precision.name())).clicked() {
                 actions.push(Action::SetPrecision(precision));
             }
         }
     });
-    option_row::show_problem(ui, texts, "bf16", problems.get("bf16"));
-}
-
-fn folded(
-    ui: &mut egui::Ui,
-    state: &State,
-    around: &Surroundings<'_>,
-    problems: &BTreeMap<String, Problem>,
-    actions: &mut Vec<Action>,
-) {
-    let texts = around.texts;
-    ui.add_space(space::SMALL);
-    for (group, options) in form::folded() {
-        let wrong = options.iter().any(|option| problems.contains_key(option.name));
-        let title = texts.get(form::group_key(group));
-        let title =
-            if wrong { RichText::new(format!("× {title}")).color(palette(ui).error) } else { RichText::new(title) };
-        egui::CollapsingHeader::new(title).id_salt(form::group_key(group)).show_unindented(ui, |ui| {
-            for option in options {
-                actions.extend(option_row::show(ui, texts, &state.form, option, problems.get(option.name)));
-            }
-        });
+    if state.explained {
+        ui.add(egui::Label::new(RichText::new(help).small().color(palette(ui).weak)).wrap());
     }
+    option_row::show_problem(ui, texts, "bf16", problems.get("bf16"));
+    ui.spacing_mut().item_spacing.y = between;
+    ui.add_space(space::SMALL);
 }
 
 fn start(

@@ -201,7 +201,7 @@ mod tests {
         other.set("eval_data", "a.jsonl").unwrap();
         let difference = Difference::of(["one".into(), "other".into()], &[one.clone(), other]);
         let options: Vec<_> = difference.options.iter().map(|(name, values)| (*name, values[1].as_str())).collect();
-        assert_eq!(options, [("use_lora", "true"), ("learning_rate", "3e-5"), ("eval_data", "a.jsonl")]);
+        assert_eq!(options, [("use_lora", "true"), ("learning_rate", "0.00003"), ("eval_data", "a.jsonl")]);
         assert!(Difference::of(Default::default(), &[one.clone(), one]).options.is_empty());
     }
 

@@ -95,6 +95,7 @@ impl Window {
             models,
             corpus,
             question: self.compare.question.trim().to_string(),
+            instruction: Default::default(),
             method: self.compare.method(),
             k: SHOWN,
             cache: Some(self.workspace.cache()),

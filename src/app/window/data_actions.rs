@@ -1,10 +1,11 @@
 //! What the data bench asks for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::data_files::{self, LeftBehind, Opened, Saved};
-use super::{Pending, Window, data_import};
-use crate::app::background::Background;
+use super::{Opening, Pending, Window, data_import};
+use crate::app::background::{Background, BrokeOff};
 use crate::app::data::bulk::Bulk;
 use crate::app::data::view::{Column, Sort};
 use crate::app::data::{Action, Mining, SplitForm};
@@ -12,7 +13,7 @@ use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::shell::{Answer, Question};
 use crate::app::widgets::Severity;
-use crate::dataset::DatasetError;
+use crate::dataset::{DatasetError, Lines, Watch};
 use crate::jobs::scoring::Scorer;
 
 impl Window {
@@ -85,6 +86,10 @@ impl Window {
             Action::Reorder(side, from, to) => self.data.reorder(side, from, to),
             Action::Fix(problem) => self.data.fix(&problem),
             Action::FixAll(kind) => self.carry_out(self.data.fix_all(kind), false),
+            Action::StopOpening => {
+                self.stop_opening();
+                Ok(())
+            }
             Action::StopEdits => {
                 if let Some(edits) = self.data.editing() {
                     edits.cancel();
@@ -255,7 +260,13 @@ impl Window {
             return;
         };
         self.editing = None;
-        match done.map(|done| self.data.take_done(done)) {
+        let was_checked = self.data.survey().is_some();
+        let done = done.map(|done| self.data.take_done(done));
+        if was_checked && self.data.survey().is_none() {
+            self.checked = None;
+        }
+        let went_well = matches!(done, Ok(Ok(_) | Err(DatasetError::Cancelled)));
+        match done {
             Ok(Ok(fixed)) => self.tell_fixed(fixed),
             Ok(Err(DatasetError::Cancelled)) => {
                 self.messages.say(Severity::Information, self.texts.get("edits_cancelled"));
@@ -263,6 +274,7 @@ impl Window {
             Ok(Err(error)) => self.messages.error(error_texts::dataset(self.texts, &error)),
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }
+        self.go_on_answered(went_well);
     }
 
     fn tell_fixed(&mut self, count: Option<usize>) {
@@ -297,25 +309,64 @@ impl Window {
             return;
         }
         self.messages.forget_information();
-        self.data.is_opening = true;
-        let journals = self.workspace.journals();
-        self.opening = Some((
-            path.clone(),
-            Background::start(&self.context, move || data_files::open(&path, &journals, left_behind)),
-        ));
+        let (journals, watch) = (self.workspace.journals(), Arc::new(Watch::default()));
+        self.data.opening = Some(watch.clone());
+        let work = {
+            let (path, watch) = (path.clone(), watch.clone());
+            Background::telling(&self.context, move |tell| {
+                data_files::open(&path, &journals, left_behind, &watch, |told| tell(Ok(told)))
+            })
+        };
+        self.opening = Some(Opening { path, work, watch });
+    }
+
+    /// Gives the opening up. The thread ends by itself, and if it waits for a pipe, nobody waits for it.
+    pub(super) fn stop_opening(&mut self) {
+        if let Some(opening) = self.opening.take() {
+            opening.watch.cancel();
+            self.end_opening();
+        }
+    }
+
+    /// Shows again what was shown before a head.
+    fn end_opening(&mut self) {
+        if self.data.is_head() {
+            self.data = self.shelf.pop().unwrap_or_default();
+        }
+        self.data.opening = None;
     }
 
     pub(super) fn drain_opening(&mut self) {
-        let Some(done) = self.opening.as_ref().and_then(|(_, opening)| opening.poll()) else {
+        while let Some(done) = self.opening.as_ref().and_then(|opening| opening.work.poll()) {
+            match done {
+                Ok(Ok(Opened::Head { path, lines })) => self.show_head(path, lines),
+                done => self.take_opened(done),
+            }
+        }
+    }
+
+    fn show_head(&mut self, path: PathBuf, lines: Lines) {
+        // The same file as it was stays until the whole is there.
+        if self.data.path() != Some(path.as_path()) {
+            let watch = self.data.opening.take();
+            self.shelve();
+            self.data.opening = watch;
+            self.data.show_head(path, lines);
+        }
+    }
+
+    fn take_opened(&mut self, done: Result<Result<Opened, DatasetError>, BrokeOff>) {
+        let Some(Opening { path, .. }) = self.opening.take() else {
             return;
         };
-        let Some((path, _)) = self.opening.take() else {
-            return;
-        };
-        self.data.is_opening = false;
+        if !matches!(done, Ok(Ok(Opened::Open { .. }))) {
+            self.end_opening();
+        }
         match done {
             Ok(Ok(Opened::Open { dataset, survey, reviews, warning })) => {
-                if self.data.path() == dataset.path() {
+                if self.data.is_head() {
+                    // It takes the head's place.
+                } else if self.data.path() == dataset.path() {
                     let closed = self.data.close();
                     self.tell_error(closed);
                 } else {
@@ -328,6 +379,7 @@ impl Window {
                     self.messages.say(Severity::Warning, error_texts::dataset(self.texts, &warning));
                 }
             }
+            Ok(Ok(Opened::Head { .. })) => {}
             Ok(Ok(Opened::Corpus { path })) => self.read_corpus(path),
             Ok(Ok(Opened::Pending { path, edits })) => {
                 let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -357,6 +409,7 @@ impl Window {
         // The file that is being opened takes the place of this one, which must be there then.
         let hindrance = match () {
             () if !self.data.is_open() => return,
+            () if self.data.is_head() => Some("save_waits_whole"),
             () if self.opening.is_some() => Some("save_waits_opening"),
             () if self.editing.is_some() => Some("save_waits_edits"),
             () => None,
@@ -382,11 +435,13 @@ impl Window {
         match done {
             Ok(Saved { dataset, result }) => {
                 self.data.give_back(dataset);
+                let went_well = result.is_ok();
                 match result {
                     Ok(()) => self.after_saving(then),
                     Err(DatasetError::ChangedOnDisk { .. }) => self.ask_to_overwrite(then),
                     Err(error) => self.messages.error(error_texts::dataset(self.texts, &error)),
                 }
+                self.go_on_answered(went_well);
             }
             Err(_) => self.messages.error(self.texts.get("broke_off")),
         }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::import::is_corpus;
 use crate::dataset::{
-    Dataset, DatasetError, Expectations, Lines, Reviews, SplitOptions, Survey, discard_journal, export,
+    Dataset, DatasetError, Expectations, Lines, Reviews, SplitOptions, Survey, Watch, discard_journal, export,
     pending_journal, split,
 };
+use crate::jobs::caught;
 
 /// What is done with edits that a crash left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +17,10 @@ pub enum LeftBehind {
     Discard,
 }
 
-/// How an opening ended.
+/// How an opening ended; the head comes before the end.
 pub enum Opened {
+    /// The first lines of a large file, to be looked at until the whole is there.
+    Head { path: PathBuf, lines: Lines },
     Open {
         dataset: Box<Dataset>,
         /// None if looking at every line would keep the user waiting.
@@ -38,15 +41,28 @@ pub struct Saved {
     pub result: Result<(), DatasetError>,
 }
 
-/// Opens `path`; its journal lies among `journals`.
-pub fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Opened, DatasetError> {
+/// Opens `path`; its journal lies among `journals`. The head of a large file is told at once; the watch counts the
+/// bytes that are read.
+pub fn open(
+    path: &Path,
+    journals: &Path,
+    left_behind: LeftBehind,
+    watch: &Watch,
+    tell: impl Fn(Opened),
+) -> Result<Opened, DatasetError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let tell_head = || {
+        if let Some(lines) = Lines::head(&path) {
+            tell(Opened::Head { path: path.clone(), lines });
+        }
+    };
     if let Some((journal, edits)) = journal_of(&path, journals) {
         match left_behind {
             LeftBehind::Ask => return Ok(Opened::Pending { path, edits }),
             LeftBehind::Discard => discard_journal(&journal)?,
             LeftBehind::Recover => {
-                let recovered = Dataset::recover(&path, &journal)?;
+                tell_head();
+                let recovered = Dataset::recover(&path, &journal, watch)?;
                 let warning = (recovered.lost > 0).then(|| DatasetError::JournalDamaged {
                     path: journal,
                     line: recovered.edits + 2,
@@ -59,10 +75,11 @@ pub fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Ope
     if is_corpus(&path) {
         return Ok(Opened::Corpus { path });
     }
-    match Dataset::open(&path)?.with_journal(new_journal(&path, journals)) {
+    tell_head();
+    match Dataset::open_watched(&path, watch)?.with_journal(new_journal(&path, journals)) {
         Ok(dataset) => Ok(opened(dataset, None)),
         // Better without a journal than not at all.
-        Err(error) => Ok(opened(Dataset::open(&path)?, Some(error))),
+        Err(error) => Ok(opened(Dataset::open_watched(&path, watch)?, Some(error))),
     }
 }
 
@@ -98,12 +115,12 @@ pub fn split_file(lines: &Lines, options: &SplitOptions, path: &Path) -> Result<
 
 /// Saves to the file's own path, or to another.
 pub fn save(mut dataset: Dataset, to: Option<PathBuf>, overwrite: bool) -> Saved {
-    let result = match to {
+    let result = caught(|| match to {
         Some(path) => dataset.save_as(path),
         None if overwrite => dataset.save_anyway(),
         None => dataset.save(),
-    };
-    Saved { dataset, result }
+    });
+    Saved { dataset, result: result.unwrap_or_else(|cause| Err(DatasetError::BrokeOff { cause })) }
 }
 
 /// The journal that holds edits of this file, and how many. A file saved under another name goes on with
@@ -132,6 +149,10 @@ mod tests {
     use crate::dataset::Edit;
 
     const FILE: &str = "{\"query\": \"a\", \"pos\": [\"b\"]}\n";
+
+    fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Opened, DatasetError> {
+        super::open(path, journals, left_behind, &Watch::default(), |_| ())
+    }
 
     fn edited(path: &Path, journals: &Path) -> Dataset {
         let Opened::Open { mut dataset, warning: None, .. } = open(path, journals, LeftBehind::Ask).unwrap() else {
@@ -176,5 +197,25 @@ mod tests {
         drop(dataset);
         assert!(matches!(open(&old, &journals, LeftBehind::Ask).unwrap(), Opened::Open { .. }));
         assert!(matches!(open(&new, &journals, LeftBehind::Ask).unwrap(), Opened::Pending { edits: 1, .. }));
+    }
+
+    #[test]
+    fn the_head_of_a_large_file_is_told_before_the_rest_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        for (rows, heads) in [(10, 0), (700_000, 1)] {
+            std::fs::write(&path, FILE.repeat(rows)).unwrap();
+            let (watch, told) = (Watch::default(), std::cell::Cell::new(0));
+            let tell = |opened| {
+                let Opened::Head { path: of, lines } = opened else { panic!("the end is not told") };
+                assert!(of == path && lines.read(0).row().unwrap().query == "a");
+                assert!(!lines.is_empty() && lines.len() < rows && watch.total() == 0, "nothing else was read before");
+                told.set(told.get() + 1);
+            };
+            let opened = super::open(&path, folder.path(), LeftBehind::Ask, &watch, tell).unwrap();
+            let Opened::Open { dataset, .. } = opened else { panic!("not opened") };
+            assert_eq!((dataset.lines().len(), told.get()), (rows, heads));
+            assert_eq!(watch.done() as u64, std::fs::metadata(&path).unwrap().len());
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::dataset::{Corpus, LineId, Row};
 use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
 use crate::jobs::scoring::{self, Measure, Scorer, ScoringRequest};
 use crate::jobs::search::{self, SearchEvent, SearchRequest};
-use crate::jobs::{Instruction, Job, Status};
+use crate::jobs::{Instruction, Job, RowSource, Status};
 use crate::retrieval::{Bm25, Method};
 
 /// Jobs of the data bench.
@@ -104,7 +104,7 @@ impl Window {
             return;
         };
         let rows = self.data.rows_in_hand();
-        if rows.is_empty() || self.data_models.scoring.is_some() {
+        if rows.is_empty() || self.data_models.scoring.is_some() || self.data.is_head() {
             return;
         }
         let model = reranker.unwrap_or_else(|| self.train.form.config.model_name_or_path.clone());
@@ -118,7 +118,7 @@ impl Window {
         &self,
         device: DeviceInfo,
         with: ScoredWith,
-        rows: Vec<(LineId, Arc<Row>)>,
+        rows: RowSource,
         only_if_loaded: bool,
     ) -> ScoringRequest {
         let (ScoredWith { model, scorer }, instruction) = (with, self.instruction());
@@ -172,7 +172,7 @@ impl Window {
         };
         let rows: Vec<_> = rescoring.rows.iter().filter(|(line, _)| lacks(*line)).cloned().collect();
         if !rows.is_empty() {
-            let job = scoring::start(&self.jobs, self.scoring_of(device, with, rows, true));
+            let job = scoring::start(&self.jobs, self.scoring_of(device, with, rows.into(), true));
             self.data_models.scoring = Some(Scoring { job, is_quiet: true });
         }
     }
@@ -211,7 +211,7 @@ impl Window {
         let pool = match (form.from, &self.compare.corpus) {
             (From::Corpus, Some(corpus)) => Pool::Corpus(Arc::clone(corpus)),
             (From::Corpus, None) => return self.messages.error(self.texts.get("missing_corpus")),
-            (From::Rows, _) => Pool::Rows(self.data.lines().rows().into_iter().map(|(_, row)| row).collect()),
+            (From::Rows, _) => Pool::Rows(RowSource::all(self.data.lines())),
         };
         let request = MiningRequest {
             device,
@@ -263,10 +263,11 @@ impl Window {
         };
         let row = self.data.chosen().and_then(|chosen| chosen.row.clone());
         let typed = self.data.finder.text.trim().to_owned();
-        let question = match row {
+        let question = match &row {
             Some(row) if typed.is_empty() => row.query.clone(),
             _ => typed,
         };
+        let instruction = self.instruction().of_row(row.as_deref());
         if question.is_empty() || self.data.finder.is_searching {
             return;
         }
@@ -288,6 +289,7 @@ impl Window {
                     models: vec![self.train.form.config.model_name_or_path.clone()],
                     corpus,
                     question,
+                    instruction,
                     method: Method::Dense,
                     k: FOUND,
                     cache: Some(self.workspace.cache()),

@@ -26,7 +26,7 @@ impl Window {
     pub(super) fn shelve(&mut self) {
         self.leave_file();
         if self.data.is_open() {
-            self.data.is_opening = false;
+            self.data.opening = None;
             self.shelf.push(std::mem::take(&mut self.data));
         }
     }
@@ -63,6 +63,8 @@ impl Window {
 
     /// Closes the window once no file has unsaved edits; shows the next that has, and asks.
     pub(super) fn close_when_saved(&mut self) {
+        // Nobody waits for it any more, and it must not stand before a file that has.
+        self.stop_opening();
         if !self.data.is_modified()
             && let Some(place) = self.shelf.iter().position(data::State::is_modified)
         {

@@ -148,6 +148,10 @@ impl Window {
 
     /// Writes the rows that the table shows.
     pub(super) fn export_shown(&mut self, path: PathBuf) {
+        // Another file may have been begun since the path was asked for; not all of its rows are there.
+        if self.data.is_head() {
+            return;
+        }
         let (lines, places) = (self.data.lines(), self.data.visible().to_vec());
         self.write_file(move || {
             export(&lines, &places, &path)?;

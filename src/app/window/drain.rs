@@ -24,6 +24,8 @@ impl Window {
         self.open_waiting();
         self.drain_preparing();
         self.drain_training();
+        self.drain_train_config();
+        self.forecast_run();
         self.drain_listing();
         self.drain_run_work();
         self.drain_reading();
@@ -60,6 +62,11 @@ impl Window {
                 self.settings.model = Some(path);
             }
             Purpose::TrainData => self.train.data = DataChoice::Files(paths),
+            Purpose::EvalData => self.train.form.config.eval_data = paths,
+            Purpose::EvalCorpus => self.train.form.config.eval_corpus = Some(path),
+            Purpose::OutputFolder => self.train.form.config.output_dir = Some(path),
+            Purpose::LoadConfig => self.load_config(path),
+            Purpose::SaveConfig => self.save_config(path),
             Purpose::BaseModel => self.compare.base = Some(path),
             Purpose::TunedModel => self.compare.tuned = Some(path),
             Purpose::Corpus => {

@@ -8,8 +8,7 @@ use crate::app::files::Purpose;
 use crate::app::shell::{Answer, Bench, Question};
 use crate::app::texts::Texts;
 use crate::app::train::{
-    Chart, DataChoice, Difference, Draft, Export, Form, Format, ListAction, Run, RunItem, RunReport, Steer, View,
-    WatchAction, Words,
+    Chart, Difference, Draft, Export, Format, ListAction, Run, RunItem, RunReport, Steer, View, WatchAction, Words,
 };
 use crate::app::widgets::Severity;
 use crate::app::{error_texts, notification};
@@ -252,8 +251,7 @@ impl Window {
                 return self.train.watching.difference = Some(difference);
             }
             Done::Config(Ok(config)) => {
-                self.train.data = DataChoice::Files(config.train_data.clone());
-                self.train.form = Form::new(config);
+                self.train.take(config);
                 return self.messages.say(Severity::Information, texts.get("run_duplicated"));
             }
             Done::Described(Ok(())) => return self.look_for_runs(),
@@ -273,6 +271,7 @@ impl Window {
 
     /// A run that ends well is what one wants to compare next.
     pub(super) fn training_ended(&mut self) {
+        self.take_pace_of_run();
         let Some(run) = &self.train.run else { return };
         let status = run.job.status();
         if !self.context.input(|input| input.focused) {

@@ -8,7 +8,7 @@ use super::devices;
 use crate::app::StartOptions;
 use crate::app::texts::Language;
 use crate::compute;
-use crate::training::TrainingConfig;
+use crate::training::{Preset, TrainingConfig};
 use crate::workspace::{Settings, Workspace, WorkspaceError, shipped};
 
 /// All that the window takes from outside, so that a test can give it something else.
@@ -68,7 +68,7 @@ impl Start {
 /// The options of the last run; at the first start those of a short run that a processor manages in
 /// minutes, which trains the top layers only.
 pub(super) fn training(settings: &Settings) -> TrainingConfig {
-    let first = TrainingConfig::short_run();
+    let first = Preset::QuickLook.config();
     if settings.training.is_empty() {
         return first;
     }

@@ -1,5 +1,7 @@
 //! What the bar, the keyboard, dropped files and questions ask for.
 
+use std::path::PathBuf;
+
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers, ViewportCommand};
 
 use super::data_files::LeftBehind;
@@ -9,6 +11,7 @@ use crate::app::data;
 use crate::app::error_texts;
 use crate::app::shell::{Action, Answer, Bench, Question};
 use crate::app::texts::Texts;
+use crate::app::widgets::Severity;
 use crate::jobs::JobHandle;
 
 const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
@@ -61,10 +64,17 @@ impl Window {
     }
 
     pub(super) fn dropped_files(&mut self, ui: &egui::Ui) {
-        let dropped = ui.input(|input| input.raw.dropped_files.clone());
-        if !dropped.is_empty() {
+        let dropped: Vec<PathBuf> =
+            ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect());
+        // A configuration is for the form, everything else is data.
+        let (configs, data): (Vec<_>, Vec<_>) =
+            dropped.into_iter().partition(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("toml")));
+        if !data.is_empty() {
             self.bench = Bench::Data;
-            self.waiting.extend(dropped.iter().map(|file| file.path().to_path_buf()));
+            self.waiting.extend(data);
+        }
+        if let Some(config) = configs.into_iter().next_back() {
+            self.load_config(config);
         }
     }
 
@@ -78,6 +88,16 @@ impl Window {
     }
 
     fn go_on(&mut self, pending: Pending, answer: Answer) {
+        let is_of_the_file = matches!(pending, Pending::Open(_) | Pending::Close | Pending::CloseFile);
+        if is_of_the_file && self.data.is_away() && matches!(answer, Answer::Save | Answer::Discard) {
+            // What is being done with the rows comes first; given up, it need not be done to the end.
+            if let (Some(edits), Answer::Discard) = (self.data.editing(), answer) {
+                edits.cancel();
+            }
+            self.messages.say(Severity::Information, self.texts.get("answer_waits"));
+            self.answered = Some((pending, answer));
+            return;
+        }
         match (pending, answer) {
             (Pending::LeftBehind(path), Answer::Recover) => self.open_data(path, LeftBehind::Recover),
             (Pending::LeftBehind(path), Answer::Discard) => self.open_data(path, LeftBehind::Discard),
@@ -99,6 +119,15 @@ impl Window {
                 self.save_data(None, false, Some(then))
             }
             _ => {}
+        }
+    }
+
+    /// Does what had to wait until the rows were back; after a failure, not without being asked for again.
+    pub(super) fn go_on_answered(&mut self, went_well: bool) {
+        if let Some((pending, answer)) = self.answered.take_if(|_| !self.data.is_away())
+            && went_well
+        {
+            self.go_on(pending, answer);
         }
     }
 

@@ -8,13 +8,42 @@ use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::train::{Action, DataChoice, News, Run, RunReport, View};
 use crate::app::widgets::Severity;
+use crate::dataset::Lines;
 use crate::jobs::Failure;
 use crate::jobs::training::{self, TrainRequest};
-use crate::training::{TrainingFile, read_files};
+use crate::training::{TrainingConfig, TrainingError, TrainingFile, read_files};
 use crate::workspace::Runs;
 
 /// A run made ready, what was odd about its data, and what is known of it from before.
 pub(super) type Prepared = Result<(TrainRequest, Vec<String>, RunReport), Failure>;
+
+/// The rows of a run, not read yet.
+pub(super) struct Material {
+    choice: DataChoice,
+    open_file: Option<(PathBuf, Lines)>,
+    /// The open file has edits that are not saved.
+    unsaved: bool,
+}
+
+impl Material {
+    /// Reads the rows, and notes in the configuration where they come from. Also gives what is odd about them.
+    pub fn read(self, config: &mut TrainingConfig) -> Result<(Vec<TrainingFile>, Vec<String>), TrainingError> {
+        match self.choice {
+            DataChoice::OpenFile => {
+                let open_file = self.open_file.map(|(path, lines)| {
+                    let (lines, rows) = lines.rows().into_iter().unzip();
+                    TrainingFile { path, in_folder: false, rows, lines, unsaved: self.unsaved }
+                });
+                config.train_data = open_file.iter().map(|file| file.path.clone()).collect();
+                Ok((open_file.into_iter().collect(), Vec::new()))
+            }
+            DataChoice::Files(files) => {
+                config.train_data = files;
+                read_files(&config.train_data)
+            }
+        }
+    }
+}
 
 impl Window {
     pub(super) fn apply_train(&mut self, action: Action) {
@@ -35,6 +64,31 @@ impl Window {
             }
             Action::SetOption(name, text) => self.train.form.set(name, &text),
             Action::LeaveOption(name) => self.train.form.leave(name),
+            Action::ChoosePaths(name) => {
+                let purpose = match name {
+                    "eval_data" => Purpose::EvalData,
+                    "eval_corpus" => Purpose::EvalCorpus,
+                    _ => Purpose::OutputFolder,
+                };
+                let first = self.train.form.text(name).lines().next().map(PathBuf::from);
+                self.ask_for_files(purpose, first.or_else(|| self.data.path().map(PathBuf::from)));
+            }
+            Action::UsePreset(preset) => {
+                let mut config = self.train.form.config.clone();
+                preset.put_into(&mut config);
+                self.train.form.take(config);
+            }
+            Action::LoadConfig => self.ask_for_files(Purpose::LoadConfig, self.data.path().map(PathBuf::from)),
+            Action::SaveConfig => {
+                let near = self.data.path().map(|data| data.with_extension("toml"));
+                self.ask_for_files(Purpose::SaveConfig, near.or_else(|| Some("run.toml".into())));
+            }
+            Action::Paste(action) => self.apply_paste(action),
+            Action::Explain(explained) => self.train.explained = explained,
+            Action::Measure => self.measure(),
+            Action::CancelMeasuring => {
+                self.train.forecast.measuring.iter().for_each(|job| job.cancel());
+            }
             Action::SetPrecision(precision) => precision.put_into(&mut self.train.form.config),
             Action::Start => self.start_training(),
             Action::Watch(action) => self.apply_watch(action),
@@ -48,27 +102,19 @@ impl Window {
         };
         let mut config = self.train.form.config.clone();
         self.remember_training();
+        self.expect_pace(&device);
         let runs = Runs::new(self.workspace.runs());
-        let open_file = self.data.path().map(|path| (path.to_path_buf(), self.data.lines()));
-        let choice = self.train.data.clone();
-        let unsaved = self.data.is_modified();
+        let material = self.material();
         self.preparing = Some(Background::start(&self.context, move || {
-            let (files, warnings) = match choice {
-                DataChoice::OpenFile => {
-                    let open_file = open_file.map(|(path, lines)| {
-                        let (lines, rows) = lines.rows().into_iter().unzip();
-                        TrainingFile { path, in_folder: false, rows, lines, unsaved }
-                    });
-                    config.train_data = open_file.iter().map(|file| file.path.clone()).collect();
-                    (open_file.into_iter().collect(), Vec::new())
-                }
-                DataChoice::Files(files) => {
-                    config.train_data = files;
-                    read_files(&config.train_data)?
-                }
-            };
+            let (files, warnings) = material.read(&mut config)?;
             Ok((TrainRequest::new(&runs, config, device, files)?, warnings, RunReport::default()))
         }));
+    }
+
+    /// Where the rows of the next run are.
+    pub(super) fn material(&self) -> Material {
+        let open_file = self.data.path().map(|path| (path.to_path_buf(), self.data.lines()));
+        Material { choice: self.train.data.clone(), open_file, unsaved: self.data.is_modified() }
     }
 
     pub(super) fn drain_preparing(&mut self) {
@@ -78,9 +124,9 @@ impl Window {
         self.preparing = None;
         match done {
             Ok(Ok((request, warnings, mut report))) => {
-                let folder = request.folder().to_path_buf();
+                let (folder, window) = (request.folder().to_path_buf(), request.config().gradient_accumulation_steps);
                 report.curves.set_smoothing(self.train.watching.look.smoothing);
-                self.train.run = Some(Run::new(folder, training::start(&self.jobs, request), report));
+                self.train.run = Some(Run::new(folder, training::start(&self.jobs, request), report, window));
                 self.train.watching.shown = None;
                 if self.train.watching.view == View::Runs {
                     self.train.watching.view = View::Curves;

@@ -127,6 +127,10 @@ impl CorpusFile {
 /// Whether a file holds passages rather than rows, by its first line that is not blank: an object with a `text`, and
 /// without a question.
 pub fn is_corpus(path: &Path) -> bool {
+    // What is read from a pipe is gone.
+    if !path.is_file() {
+        return false;
+    }
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut bytes));
     let Ok(length) = read else {

@@ -137,11 +137,16 @@ fn plot(shapes: &mut Vec<Shape>, corner: [f32; 2], width: f32, title: &str, axis
     for (line, [raw, smoothed]) in lines.iter().zip(&drawn) {
         let points = |of: &[[f64; 2]]| of.iter().map(|point| [x(point[0]), y(point[1])]).collect();
         let (ink, dash) = (Ink::Series(line.colour, 1.0), line.dash);
-        if look.smoothing > 0.0 {
+        if line.is_smoothed(look) {
             let faint = Ink::Series(line.colour, 0.3);
             shapes.push(Shape::Line { points: points(raw), ink: faint, width: 1.0, dash: Dash::Solid });
         }
-        shapes.push(Shape::Line { points: points(smoothed), ink, width: 2.0, dash });
+        shapes.push(Shape::Line {
+            points: points(if line.is_smoothed(look) { smoothed } else { raw }),
+            ink,
+            width: 2.0,
+            dash,
+        });
         let row = corner[1] + 32.0;
         shapes.push(Shape::Line { points: vec![[place, row], [place + 28.0, row]], ink, width: 2.0, dash });
         shapes.push(text([place + 34.0, row], Anchor::Left, 11.0, Ink::Text, &line.name));
@@ -167,7 +172,7 @@ impl Bounds {
         let (x, y) = points.fold((empty, empty), |(x, y), point| (widen(x, point[0]), widen(y, point[1])));
         // A line that does not rise has room above and below.
         let room = |(low, high): (f64, f64), share: f64| {
-            let room = if high > low { (high - low) * share } else { high.abs().max(1e-9) * 0.1 };
+            let room = if high - low > high.abs() * 1e-9 { (high - low) * share } else { high.abs().max(1e-9) * 0.1 };
             (low - room, high + room)
         };
         (x.0 <= x.1).then(|| Self { x: if x.0 < x.1 { x } else { room(x, 0.0) }, y: room(y, 0.05) })
