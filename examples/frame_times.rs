@@ -12,7 +12,7 @@ use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{self, DeviceChoice};
 use weldbench::training::{LossParts, Preset, StepReport, TrainingConfig, TrainingEvent};
-use weldbench::workspace::{NewRun, RunState, Runs, Settings, Workspace};
+use weldbench::workspace::{NewRun, RunState, Runs, Settings, Workspace, move_to_trash};
 
 const FRAMES: usize = 600;
 const FRAME: Duration = Duration::from_millis(16);
@@ -39,6 +39,7 @@ fn main() {
             let device = compute::choose(DeviceChoice::Cpu);
             (device.iter().cloned().collect(), device)
         }),
+        trash: move_to_trash,
     };
     let mut window =
         Harness::builder().with_size([1280.0, 720.0]).build_eframe(move |creation| Window::new(creation, setup));

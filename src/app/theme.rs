@@ -32,6 +32,7 @@ pub mod size {
     pub const LOG_LINE: f32 = 20.0;
     pub const BAD_LINES: f32 = 160.0;
     pub const RANK: f32 = 64.0;
+    pub const RANK_AXIS: f32 = 72.0;
     pub const MARKS: f32 = 56.0;
     pub const FINDINGS: f32 = 280.0;
     pub const SCORE_BAR: f32 = 14.0;

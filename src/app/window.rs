@@ -16,7 +16,7 @@ mod train_actions;
 mod train_config;
 mod train_forecast;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eframe::egui::{self, ThemePreference};
@@ -75,6 +75,7 @@ pub struct Window {
     preparing: Option<Background<train_actions::Prepared>>,
     listing: Option<Background<Vec<train::RunItem>>>,
     run_work: Vec<Background<run_actions::Done>>,
+    trash: fn(&Path) -> Result<(), WorkspaceError>,
     reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
     keeping: Option<Background<Result<(), WorkspaceError>>>,
 }
@@ -146,6 +147,7 @@ impl Window {
             preparing: None,
             listing: None,
             run_work: Vec::new(),
+            trash: setup.trash,
             reading: None,
             keeping: None,
             context,

@@ -153,6 +153,12 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
             };
             (vec![device.clone()], Ok(device))
         }),
+        // Not the trash of whoever runs the tests.
+        trash: |folder| {
+            let name = format!("thrown away {}", folder.file_name().unwrap().to_string_lossy());
+            std::fs::rename(folder, folder.with_file_name("..").join(name)).unwrap();
+            Ok(())
+        },
     };
     let builder = Harness::builder().with_size(SIZE).with_theme(egui::Theme::Light).with_max_steps(20);
     let builder = if pictured { builder.wgpu() } else { builder };

@@ -35,7 +35,7 @@ fn draw(ui: &mut egui::Ui, rect: Rect, texts: Texts, board: &Board, pinned: &[us
     let small = egui::TextStyle::Small.resolve(ui.style());
     let labels = (rect.width() * 0.4).min(size::POPUP);
     let area = Rect::from_min_max(
-        rect.min + vec2(size::RANK, space::MEDIUM),
+        rect.min + vec2(size::RANK_AXIS, space::MEDIUM),
         pos2(rect.right() - labels, rect.bottom() - space::HUGE),
     );
     let y = |rank: Option<usize>| area.top() + height(rank) as f32 * area.height();
@@ -91,12 +91,17 @@ fn draw(ui: &mut egui::Ui, rect: Rect, texts: Texts, board: &Board, pinned: &[us
         let label = pos2(area.right() + space::LARGE, places[index]);
         let leader = [pos2(area.right(), ends[index]), label];
         ui.painter().line_segment(leader, Stroke::new(line::HAIR, colour));
-        let rect = Rect::from_min_max(pos2(label.x, label.y - gap / 2.0), pos2(rect.right(), label.y + gap / 2.0));
+        let rect = Rect::from_min_max(
+            pos2(label.x + space::TINY, label.y - gap / 2.0),
+            pos2(rect.right(), label.y + gap / 2.0),
+        );
         let text = format!("{}  {}", rank_text(texts, present(*question)), board.questions[*question]);
         let label = egui::Label::new(RichText::new(&text).small().color(colours.text)).truncate();
         let history: Vec<_> = board.evaluations.iter().filter_map(|one| one.ranks.get(*question)).collect();
         let history = history.into_iter().map(|rank| rank_text(texts, *rank)).collect::<Vec<_>>().join(" → ");
-        ui.put(rect, label).on_hover_text(format!("{}\n{history}", board.questions[*question]));
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        let mut place = ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(layout));
+        place.add(label).on_hover_text(format!("{}\n{history}", board.questions[*question]));
     }
 }
 

@@ -172,20 +172,19 @@ impl Line<'_> {
     }
 }
 
-/// The lines of a chart, hidden ones too. Of one run all that is chosen; of several one line a run, in its own colour
-/// and dash. `name` puts a series into words.
+/// The lines of a chart, hidden ones too. Of one run all that is chosen, dashed where colours run out; of several one
+/// line a run, in its own colour and dash. `name` puts a series into words.
 pub fn lines<'a>(chart: Chart, sources: &[Source<'a>], look: &Look, name: impl Fn(&str) -> String) -> Vec<Line<'a>> {
     let chosen = match chart {
         Chart::Loss => look.part.as_deref(),
         Chart::Evaluation => look.metric.as_deref(),
         _ => None,
     };
-    let style = |index: usize| (index % COLOURS, Dash::ALL[index % Dash::ALL.len()]);
     let mut lines = Vec::new();
     if let [source] = sources {
         let series = source.curves.of(chart).filter(|series| chosen.is_none_or(|chosen| series.name == chosen));
         for (index, series) in series.enumerate() {
-            let (colour, dash) = style(index);
+            let (colour, dash) = (index % COLOURS, Dash::ALL[index / COLOURS % Dash::ALL.len()]);
             lines.push(Line { name: name(&series.name), colour, dash, table: source.curves.table(chart), series });
         }
         return lines;
@@ -197,7 +196,7 @@ pub fn lines<'a>(chart: Chart, sources: &[Source<'a>], look: &Look, name: impl F
             None => of.next(),
         };
         if let Some(series) = series {
-            let (colour, dash) = style(index);
+            let (colour, dash) = (index % COLOURS, Dash::ALL[index % Dash::ALL.len()]);
             lines.push(Line { name: source.name.into(), colour, dash, table: source.curves.table(chart), series });
         }
     }

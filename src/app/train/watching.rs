@@ -66,9 +66,13 @@ pub struct RunItem {
 impl RunItem {
     /// A name for people that no other run has.
     pub fn label(&self) -> String {
-        let folder = self.folder.file_name().unwrap_or_default().to_string_lossy();
-        // A folder is named by start and model; a name given later says more.
-        if folder.ends_with(&self.record.name) { folder.into_owned() } else { self.record.name.clone() }
+        let RunRecord { name, base_model, .. } = &self.record;
+        // A run has its model's name until a person gives it another; the folder has the start's time besides.
+        if base_model.file_name().is_some_and(|model| model.to_string_lossy() == *name) {
+            self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        } else {
+            name.clone()
+        }
     }
 
     pub fn can_go_on(&self) -> bool {

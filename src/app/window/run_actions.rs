@@ -15,7 +15,7 @@ use crate::app::{error_texts, notification};
 use crate::jobs::training::{TrainRequest, config_of};
 use crate::jobs::{Failure, Status};
 use crate::training::{Command, TrainingConfig, TrainingEvent};
-use crate::workspace::{self, RunState, Runs, move_to_trash};
+use crate::workspace::{self, RunState, Runs, WorkspaceError};
 
 /// What was read or written away from the window.
 pub(super) enum Done {
@@ -192,7 +192,8 @@ impl Window {
         if self.train.live(&folder).is_some_and(Run::is_over) {
             self.train.run = None;
         }
-        self.work_on_runs(move || Done::Trashed { name, result: trash(&folder) });
+        let trash = self.trash;
+        self.work_on_runs(move || Done::Trashed { name, result: throw_away(&folder, trash) });
     }
 
     pub(super) fn export_curves(&mut self, path: PathBuf, format: Format) {
@@ -339,11 +340,11 @@ fn config_to_repeat(folder: &Path) -> Result<TrainingConfig, Failure> {
 }
 
 /// Moves a run to the trash, unless somebody trains it.
-fn trash(folder: &Path) -> Result<(), Failure> {
+fn throw_away(folder: &Path, trash: fn(&Path) -> Result<(), WorkspaceError>) -> Result<(), Failure> {
     if !workspace::Run::open(folder)?.record().state.is_over() {
-        return Err(workspace::WorkspaceError::GoesOn(folder.to_path_buf()).into());
+        return Err(WorkspaceError::GoesOn(folder.to_path_buf()).into());
     }
-    Ok(move_to_trash(folder)?)
+    Ok(trash(folder)?)
 }
 
 /// What charts, series and the axis are called.
