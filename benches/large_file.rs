@@ -17,7 +17,7 @@ use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{DeviceChoice, DeviceInfo, DeviceKind};
 use weldbench::dataset::{Dataset, Edit, Expectations, Survey};
-use weldbench::workspace::Workspace;
+use weldbench::workspace::{Workspace, move_to_trash};
 
 fn main() {
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
@@ -79,6 +79,7 @@ fn window(path: &Path) {
         language: Some(Language::English),
         theme: None,
         look_for_devices: Box::new(move || (vec![device.clone()], Ok(device))),
+        trash: move_to_trash,
     };
     let started = Instant::now();
     let setup = setup(vec![path.to_path_buf()]);

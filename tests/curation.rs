@@ -1,6 +1,7 @@
 //! An expert's work on the data, through the accessibility tree: findings, reviews, mining, search-to-add, import.
 
 mod window {
+    #[allow(dead_code, reason = "other tests use the rest")]
     pub mod bench;
 }
 

@@ -119,56 +119,6 @@ fn a_file_of_options_fills_the_form_and_mistakes_are_told() {
     assert_eq!(field(&bench, "Longest passage"), "96");
 }
 
-/// The train bench with a run of the toy model that would take long.
-fn open_with_run() -> Bench {
-    let mut bench = open();
-    let path = bench.folder().join("run.toml");
-    let data = repository(TOY_DATA);
-    let options =
-        "max_steps = 100000\nquery_max_len = 32\ntrain_group_size = 3\nsave_steps = 100000\neval_steps = 100000";
-    fs::write(&path, format!("{options}\neval_data = [{:?}]\n", data.display().to_string())).unwrap();
-    bench.drop_file(&path);
-    bench.until("the options", |window| window.query_by_label_contains("100000 steps, ").is_some());
-    bench.get_by_label("Start training").click();
-    bench.until("steps", |window| window.query_by_label_contains(" / 100000").is_some());
-    bench
-}
-
-#[test]
-fn a_run_is_steered_while_it_goes() {
-    let mut bench = open_with_run();
-    write(&mut bench, "New highest learning rate", "2e-6");
-    bench.get_by_label("Set learning rate").click();
-    bench.until("the new rate", |window| {
-        window.query_by_label_contains("highest learning rate 2e-6 from here on").is_some()
-    });
-    bench.get_by_label("Save now").click();
-    bench.until("the checkpoint", |window| window.query_by_label_contains(": checkpoint").is_some());
-    bench.get_by_label("Evaluate now").click();
-    // The first evaluation of the run itself is its best, and is kept.
-    bench.until("the evaluation", |window| window.query_by_label_contains("ndcg@10 ").is_some());
-    bench.get_by_label("Pause").click();
-    bench.until("the pause", |window| window.query_by_label("Resume").is_some());
-    bench.get_by_label("Resume").click();
-    bench.get_by_label("Stop and keep").click();
-    bench.until("the end", |window| window.query_by_label("Compare with the base model").is_some());
-}
-
-#[test]
-fn a_cancelled_run_goes_on_from_its_checkpoint() {
-    let mut bench = open_with_run();
-    bench.get_by_label("Save now").click();
-    bench.until("the checkpoint", |window| window.query_by_label_contains(": checkpoint").is_some());
-    bench.get_by_label("Cancel").click();
-    bench.until("the list", |window| window.query_by_label("Earlier runs").is_some());
-    bench.get_by_label("Earlier runs").click();
-    bench.until("the run", |window| window.query_by_label_contains("Go on with ").is_some());
-    bench.get_by_label_contains("Go on with ").click();
-    bench.until("the resumption", |window| window.query_by_label_contains(": went on from here").is_some());
-    bench.get_by_label("Stop and keep").click();
-    bench.until("the end", |window| window.query_by_label("Compare with the base model").is_some());
-}
-
 #[test]
 fn a_value_out_of_range_says_why_and_is_not_started_with() {
     let mut bench = open();

@@ -275,7 +275,7 @@ fn job(texts: Texts, error: &JobError) -> String {
     })
 }
 
-fn workspace(texts: Texts, error: &WorkspaceError) -> String {
+pub fn workspace(texts: Texts, error: &WorkspaceError) -> String {
     let say = |key, values: &Values| say(texts, key, values);
     told(texts, error, || match error {
         WorkspaceError::NoHome => say("error_workspace_no_home", &[]),
@@ -283,6 +283,8 @@ fn workspace(texts: Texts, error: &WorkspaceError) -> String {
             say("error_workspace_io", &[("file", &path.display()), ("cause", &io(texts, cause))])
         }
         WorkspaceError::GoesOn(path) => say("error_run_goes_on", &[("path", &path.display())]),
+        WorkspaceError::OtherFileSystem(path) => say("error_trash_elsewhere", &[("path", &path.display())]),
+        WorkspaceError::Trash { path, cause } => say("error_trash", &[("path", &path.display()), ("cause", cause)]),
         WorkspaceError::Run { path, cause } => {
             say("error_workspace_run", &[("file", &path.display()), ("cause", cause)])
         }
@@ -503,6 +505,8 @@ mod tests {
             WorkspaceError::NoHome,
             WorkspaceError::Io { path: "w".into(), action: "open", cause: io::Error::other("z") },
             WorkspaceError::Run { path: "w".into(), cause: "z".into() },
+            WorkspaceError::OtherFileSystem("w".into()),
+            WorkspaceError::Trash { path: "w".into(), cause: "z".into() },
         ] {
             let english = error.to_string();
             check(failure(*CHINESE, &Failure::from(error)), english, &[]);

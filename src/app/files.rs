@@ -8,6 +8,7 @@ use eframe::egui;
 
 use super::background::Background;
 use super::texts::Texts;
+use super::train::Format;
 
 /// What a file or folder is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub enum Purpose {
     TunedModel,
     Corpus,
     Questions,
+    ExportCurves(Format),
 }
 
 impl Purpose {
@@ -49,6 +51,7 @@ impl Purpose {
             Self::TunedModel => "dialog_tuned_model",
             Self::Corpus => "dialog_corpus",
             Self::Questions => "dialog_questions",
+            Self::ExportCurves(_) => "export_curves",
         }
     }
 }
@@ -68,7 +71,7 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     if let Some(folder) = near.and_then(|path| if path.is_dir() { Some(path) } else { path.parent() }) {
         dialog = dialog.set_directory(folder);
     }
-    if let (Purpose::SaveDataAs | Purpose::ExportShown | Purpose::SaveConfig, Some(name)) =
+    if let (Purpose::SaveDataAs | Purpose::ExportShown | Purpose::SaveConfig | Purpose::ExportCurves(_), Some(name)) =
         (purpose, near.and_then(Path::file_name))
     {
         dialog = dialog.set_file_name(name.to_string_lossy());
@@ -82,6 +85,9 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
         Purpose::LoadConfig => Box::pin(one(toml(dialog).pick_file())),
         Purpose::SaveConfig => Box::pin(one(toml(dialog).save_file())),
         Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
+        Purpose::ExportCurves(format) => {
+            Box::pin(one(dialog.add_filter(format.name(), &[format.ending()]).save_file()))
+        }
         Purpose::OpenData => {
             let tables = ["csv", "tsv", "txt", "xlsx", "xls", "ods"];
             let files = jsonl(dialog).add_filter(texts.get("tables"), &tables).pick_files();

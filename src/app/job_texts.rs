@@ -18,11 +18,14 @@ pub fn status_key(status: &Status) -> &'static str {
 
 /// About `1:05:09` with hours, else `5:09`.
 pub fn time(texts: Texts, time: Duration) -> String {
+    texts.with("about", &[("time", &clock(time))])
+}
+
+/// `1:05:09` with hours, else `5:09`.
+pub fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let clock =
-        if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") };
-    texts.with("about", &[("time", &clock)])
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 /// A job's title, which begins with what it does: `Train bge-m3`.

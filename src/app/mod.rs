@@ -9,6 +9,7 @@ mod data;
 mod error_texts;
 mod files;
 mod job_texts;
+mod notification;
 mod shell;
 pub mod texts;
 mod theme;

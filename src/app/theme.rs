@@ -29,8 +29,10 @@ pub mod size {
     pub const PROGRESS: f32 = 140.0;
     pub const POPUP: f32 = 360.0;
     pub const PLOT: f32 = 220.0;
+    pub const LOG_LINE: f32 = 20.0;
     pub const BAD_LINES: f32 = 160.0;
     pub const RANK: f32 = 64.0;
+    pub const RANK_AXIS: f32 = 72.0;
     pub const MARKS: f32 = 56.0;
     pub const FINDINGS: f32 = 280.0;
     pub const SCORE_BAR: f32 = 14.0;
@@ -118,6 +120,11 @@ const DARK: Palette = Palette {
 /// The colours of the theme that a part of the window is drawn in.
 pub fn palette(ui: &egui::Ui) -> &'static Palette {
     if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+}
+
+/// The colours of pictures, which are on white paper.
+pub fn paper() -> &'static Palette {
+    &LIGHT
 }
 
 /// A panel's frame: `surface` on `background`.

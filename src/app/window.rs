@@ -9,13 +9,14 @@ mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
+mod run_actions;
 mod setup;
 mod shell_actions;
 mod train_actions;
 mod train_config;
 mod train_forecast;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eframe::egui::{self, ThemePreference};
@@ -72,7 +73,9 @@ pub struct Window {
     saving: Option<(Background<data_files::Saved>, Option<Pending>)>,
     editing: Option<Background<data::bulk::Done>>,
     preparing: Option<Background<train_actions::Prepared>>,
-    listing: Option<Background<Vec<train::EarlierRun>>>,
+    listing: Option<Background<Vec<train::RunItem>>>,
+    run_work: Vec<Background<run_actions::Done>>,
+    trash: fn(&Path) -> Result<(), WorkspaceError>,
     reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
     keeping: Option<Background<Result<(), WorkspaceError>>>,
 }
@@ -96,6 +99,8 @@ enum Pending {
     Overwrite(Option<Box<Pending>>),
     /// Close the file that is shown.
     CloseFile,
+    /// Move the run in this folder to the trash.
+    TrashRun(PathBuf),
 }
 
 impl Window {
@@ -141,6 +146,8 @@ impl Window {
             editing: None,
             preparing: None,
             listing: None,
+            run_work: Vec::new(),
+            trash: setup.trash,
             reading: None,
             keeping: None,
             context,
@@ -179,6 +186,7 @@ impl Window {
             Bench::Train => {
                 let around = self.train_surroundings();
                 let actions = train::show(ui, &self.train, &around);
+                self.train.watching.reset = false;
                 actions.into_iter().for_each(|action| self.apply_train(action));
             }
             Bench::Compare => {

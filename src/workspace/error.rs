@@ -20,6 +20,12 @@ pub enum WorkspaceError {
     Io { path: PathBuf, action: &'static str, cause: io::Error },
     #[error("{}: this run goes on in another window or command; end it there first", .0.display())]
     GoesOn(PathBuf),
+    #[error(
+        "{} does not lie on the file system of your trash; move it away or delete it with the file manager", .0.display()
+    )]
+    OtherFileSystem(PathBuf),
+    #[error("{} cannot be moved to the trash: {cause}; delete it with the file manager", path.display())]
+    Trash { path: PathBuf, cause: String },
     #[error("{}: {cause}; this is not a run's folder, or it was changed by hand", path.display())]
     Run { path: PathBuf, cause: String },
 }

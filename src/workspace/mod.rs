@@ -11,6 +11,7 @@ mod settings;
 mod shipped;
 pub mod tensorboard;
 mod time;
+mod trash;
 
 pub use cache::{Cached, EmbeddingCache};
 pub use error::WorkspaceError;
@@ -18,3 +19,4 @@ pub use folders::Workspace;
 pub use runs::{BestMetric, Events, NewRun, Run, RunRecord, RunState, Runs};
 pub use settings::Settings;
 pub use shipped::shipped;
+pub use trash::move_to_trash;

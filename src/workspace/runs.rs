@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -97,6 +99,19 @@ pub struct RunRecord {
     other: Map<String, Value>,
 }
 
+impl RunRecord {
+    /// From the start to the end, pauses too; until now if the run goes on, `None` if it broke off.
+    pub fn time_taken(&self) -> Option<Duration> {
+        let started = Utc::seconds_of(&self.started)?;
+        let ended = match (&self.ended, self.state.is_over()) {
+            (Some(ended), _) => Utc::seconds_of(ended)?,
+            (None, false) => Utc::seconds_of(&Utc::now().rfc3339())?,
+            (None, true) => return None,
+        };
+        Some(Duration::from_secs(ended.saturating_sub(started)))
+    }
+}
+
 /// The events read from a run's folder.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Events<T> {
@@ -139,7 +154,7 @@ impl Runs {
             note: String::new(),
             other: Map::new(),
         };
-        let run = Run { folder, record, lock: Some(lock) };
+        let mut run = Run { folder, record, lock: Some(lock) };
         run.save()?;
         Ok(run)
     }
@@ -194,10 +209,7 @@ pub struct Run {
 impl Run {
     /// Reads the run in a folder.
     pub fn open(folder: &Path) -> Result<Self, WorkspaceError> {
-        let path = folder.join(RECORD);
-        let text = fs::read_to_string(&path).map_err(WorkspaceError::io(&path, "read"))?;
-        let mut record: RunRecord = serde_json::from_str(&text)
-            .map_err(|error| WorkspaceError::Run { path: path.clone(), cause: error.to_string() })?;
+        let mut record = read_record(&folder.join(RECORD))?;
         if !record.state.is_over() && !goes_on(folder) {
             record.state = RunState::Interrupted;
         }
@@ -234,15 +246,19 @@ impl Run {
         self.folder.join("checkpoints")
     }
 
-    /// Whether anything was computed yet.
-    pub fn has_begun(&self) -> bool {
-        self.folder.join(EVENTS).is_file()
-    }
-
-    /// Changes what is written down of the run.
+    /// Changes what is written down of the run, but for what [`Self::describe`] writes.
     pub fn update(&mut self, change: impl FnOnce(&mut RunRecord)) -> Result<(), WorkspaceError> {
         change(&mut self.record);
         self.save()
+    }
+
+    /// Gives a run another name and note, also while it goes on, here or elsewhere.
+    pub fn describe(folder: &Path, name: &str, note: &str) -> Result<(), WorkspaceError> {
+        let _one_at_a_time = SAVING.lock();
+        let path = folder.join(RECORD);
+        let mut record = read_record(&path)?;
+        (record.name, record.note) = (name.to_string(), note.to_string());
+        write_record(&path, &record)
     }
 
     /// Replaces the content of `config.toml`.
@@ -321,12 +337,30 @@ impl Run {
         Ok(read)
     }
 
-    fn save(&self) -> Result<(), WorkspaceError> {
+    /// Name and note belong to people, who may have changed them meanwhile.
+    fn save(&mut self) -> Result<(), WorkspaceError> {
+        let _one_at_a_time = SAVING.lock();
         let path = self.folder.join(RECORD);
-        let text = serde_json::to_string_pretty(&self.record)
-            .map_err(|error| WorkspaceError::Run { path: path.clone(), cause: error.to_string() })?;
-        write_whole(&path, &text)
+        if let Ok(RunRecord { name, note, .. }) = read_record(&path) {
+            (self.record.name, self.record.note) = (name, note);
+        }
+        write_record(&path, &self.record)
     }
+}
+
+/// Held while a record is read and written again.
+static SAVING: Mutex<()> = Mutex::new(());
+
+fn read_record(path: &Path) -> Result<RunRecord, WorkspaceError> {
+    let text = fs::read_to_string(path).map_err(WorkspaceError::io(path, "read"))?;
+    serde_json::from_str(&text)
+        .map_err(|error| WorkspaceError::Run { path: path.to_path_buf(), cause: error.to_string() })
+}
+
+fn write_record(path: &Path, record: &RunRecord) -> Result<(), WorkspaceError> {
+    let text = serde_json::to_string_pretty(record)
+        .map_err(|error| WorkspaceError::Run { path: path.to_path_buf(), cause: error.to_string() })?;
+    write_whole(path, &text)
 }
 
 /// Locks a run's folder for the process that trains. Where the file system knows no locks, a run that broke off goes on
@@ -427,6 +461,20 @@ mod tests {
         assert!(matches!(Run::resume(&folder), Err(WorkspaceError::GoesOn(_))));
         again.set_state(RunState::Done).unwrap();
         assert_eq!(Run::open(&folder).unwrap().record().state, RunState::Done);
+    }
+
+    #[test]
+    fn a_name_and_a_note_given_while_a_run_goes_on_stay() {
+        let (_folder, runs) = runs();
+        let mut run = runs.create(&new_run("bge-m3")).unwrap();
+        Run::describe(run.folder(), "低学习率", "better than last week's").unwrap();
+        run.update(|record| record.steps = 7).unwrap();
+        run.set_state(RunState::Done).unwrap();
+        let record = Run::open(run.folder()).unwrap().record().clone();
+        assert_eq!((record.name.as_str(), record.note.as_str()), ("低学习率", "better than last week's"));
+        assert_eq!((record.steps, record.state), (7, RunState::Done));
+        assert!(record.time_taken().unwrap() < Duration::from_secs(60));
+        assert!(Run::describe(&run.folder().join("none"), "x", "").is_err());
     }
 
     #[test]

@@ -32,6 +32,20 @@ impl Utc {
         Self { year, month, day, second: seconds % 86_400 }
     }
 
+    /// Seconds since 1970 of what [`Self::rfc3339`] wrote (`days_from_civil` of the same paper).
+    pub fn seconds_of(text: &str) -> Option<u64> {
+        let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+        let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+        if text.len() != 20 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1970 {
+            return None;
+        }
+        let year = year - u64::from(month <= 2);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let day_of_era = year % 400 * 365 + year % 400 / 4 - year % 400 / 100 + day_of_year;
+        let days = (year / 400 * 146_097 + day_of_era).checked_sub(719_468)?;
+        Some(days * 86_400 + number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?)
+    }
+
     fn clock(self) -> (u64, u64, u64) {
         (self.second / 3600, self.second / 60 % 60, self.second % 60)
     }
@@ -66,7 +80,11 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(Utc::from_seconds(seconds).rfc3339(), expected);
+            assert_eq!(Utc::seconds_of(expected), Some(seconds));
         }
         assert_eq!(Utc::from_seconds(1_795_445_415).compact(), "20261123-145015");
+        for wrong in ["", "2026-13-01T00:00:00Z", "yesterday", "2026-11-23", "２０26-11-23T14:50:15Z"] {
+            assert_eq!(Utc::seconds_of(wrong), None, "{wrong}");
+        }
     }
 }

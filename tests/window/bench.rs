@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{DeviceChoice, DeviceInfo, DeviceKind};
+use weldbench::training::TrainingConfig;
 use weldbench::workspace::{Settings, Workspace};
 
 /// A tiny model of BGE-M3's shape, and rows for it.
@@ -29,6 +30,8 @@ pub fn repository(path: &str) -> PathBuf {
 pub struct Bench {
     harness: Harness<'static, Window>,
     folder: TempDir,
+    /// What it was opened with.
+    paths: Vec<PathBuf>,
 }
 
 impl Bench {
@@ -37,29 +40,37 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("data.jsonl"), rows).unwrap();
         let paths = vec![folder.path().join("data.jsonl")];
-        Self { harness: open(&folder, paths, false), folder }
+        Self { harness: open(&folder, paths.clone(), false), folder, paths }
     }
 
     /// With these opened, and the toy rows to compare on.
     pub fn with_paths(paths: &[PathBuf]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_questions(&folder);
-        Self { harness: open(&folder, paths.to_vec(), false), folder }
+        write_settings(&folder, None);
+        Self { harness: open(&folder, paths.to_vec(), false), folder, paths: paths.to_vec() }
+    }
+
+    /// With the toy model and rows, and a form that begins with these options.
+    pub fn with_options(config: &TrainingConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(&folder, Some(config));
+        let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
+        Self { harness: open(&folder, paths.clone(), false), folder, paths }
     }
 
     /// Drawn on software Vulkan, to take pictures of.
     pub fn pictured() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_questions(&folder);
-        Self { harness: open(&folder, vec![repository(TOY_MODEL), repository(TOY_DATA)], true), folder }
+        write_settings(&folder, None);
+        let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
+        Self { harness: open(&folder, paths.clone(), true), folder, paths }
     }
 
     /// The same workspace in a new window; the old one had no time to tidy up.
     pub fn crash_and_open_again(self) -> Self {
-        let Self { harness, folder } = self;
+        let Self { harness, folder, paths } = self;
         drop(harness);
-        let paths = vec![folder.path().join("data.jsonl")];
-        Self { harness: open(&folder, paths, false), folder }
+        Self { harness: open(&folder, paths.clone(), false), folder, paths }
     }
 
     pub fn folder(&self) -> &Path {
@@ -142,6 +153,12 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
             };
             (vec![device.clone()], Ok(device))
         }),
+        // Not the trash of whoever runs the tests.
+        trash: |folder| {
+            let name = format!("thrown away {}", folder.file_name().unwrap().to_string_lossy());
+            std::fs::rename(folder, folder.with_file_name("..").join(name)).unwrap();
+            Ok(())
+        },
     };
     let builder = Harness::builder().with_size(SIZE).with_theme(egui::Theme::Light).with_max_steps(20);
     let builder = if pictured { builder.wgpu() } else { builder };
@@ -149,7 +166,7 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
 }
 
 /// Settings that compare on the toy rows: their questions, and their passages as corpus.
-fn write_questions(folder: &TempDir) {
+fn write_settings(folder: &TempDir, training: Option<&TrainingConfig>) {
     let rows = std::fs::read_to_string(repository(TOY_DATA)).unwrap();
     let mut corpus = Vec::new();
     for row in rows.lines() {
@@ -167,6 +184,7 @@ fn write_questions(folder: &TempDir) {
     let workspace = Workspace::open(Some(&folder.path().join("workspace"))).unwrap();
     let mut settings = Settings::default();
     (settings.corpus, settings.evaluation) = (Some(path), Some(repository(TOY_DATA)));
+    settings.training = training.map(|config| toml::Table::try_from(config).unwrap()).unwrap_or_default();
     settings.save(&workspace.settings_file()).unwrap();
 }
 

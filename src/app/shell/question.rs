@@ -20,6 +20,7 @@ pub enum Answer {
     Discard,
     Recover,
     Overwrite,
+    Trash,
     Cancel,
 }
 

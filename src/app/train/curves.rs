@@ -1,131 +1,202 @@
-//! The curves of a run, as they grow.
-
-use egui_plot::PlotPoint;
+//! The numbers of a run as curves: every point of them, and smoothed.
 
 use crate::training::{Evaluation, LossParts, StepReport};
 
-/// Weight of the past in the smoothed loss.
-const SMOOTHING: f64 = 0.9;
-/// A curve keeps at most this many points; then every second one goes.
-const MOST_POINTS: usize = 4096;
+/// What belongs into one plot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Chart {
+    Loss,
+    Evaluation,
+    LearningRate,
+    GradNorm,
+    Speed,
+    Memory,
+}
 
-/// The metrics that are drawn.
-const SHOWN_METRICS: [&str; 3] = ["recall@1", "mrr@10", "ndcg@10"];
+impl Chart {
+    pub const ALL: [Self; 6] =
+        [Self::Loss, Self::Evaluation, Self::LearningRate, Self::GradNorm, Self::Speed, Self::Memory];
 
-/// One named curve over the steps.
+    /// The key of its title.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Loss => "plot_loss",
+            Self::Evaluation => "plot_evaluation",
+            Self::LearningRate => "plot_learning_rate",
+            Self::GradNorm => "plot_grad_norm",
+            Self::Speed => "plot_speed",
+            Self::Memory => "plot_memory",
+        }
+    }
+}
+
+/// Where a point stands in its run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mark {
+    pub step: usize,
+    pub epoch: f64,
+    /// In seconds since the run began.
+    pub time: f64,
+}
+
+/// One number over the marks of its table.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Key of its name, or the name of a metric.
+    pub name: String,
+    pub chart: Chart,
+    /// NaN at the marks that have no such number.
+    pub values: Vec<f64>,
+    pub smoothed: Vec<f64>,
+    average: Average,
+}
+
+/// Numbers that are taken together.
 #[derive(Clone, Debug, Default)]
-pub struct Curve {
-    /// Key of its name, or a metric's own name.
-    pub name: &'static str,
-    pub points: Vec<PlotPoint>,
+pub struct Table {
+    pub marks: Vec<Mark>,
+    pub series: Vec<Series>,
 }
 
 /// All curves of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Curves {
-    /// Total loss of each step, and smoothed.
-    pub total: Curve,
-    pub smoothed: Curve,
-    /// The parts that the run has.
-    pub parts: Vec<Curve>,
-    pub learning_rate: Curve,
-    pub grad_norm: Curve,
-    /// Evaluation metrics, at each evaluation.
-    pub metrics: Vec<Curve>,
-    average: Average,
-    steps: usize,
-    /// Only every so manieth step is kept.
-    stride: usize,
+    pub steps: Table,
+    pub evaluations: Table,
+    /// Weight of the past in the smoothed curves, from 0 to below 1.
+    smoothing: f64,
+    /// When the run began, in seconds since 1970.
+    began: Option<f64>,
 }
 
-/// An exponential average that is not drawn towards 0 at its beginning (as Adam's, Kingma and Ba 2015).
+/// An exponential average that is not drawn towards 0 at its beginning, as TensorBoard smooths its curves
+/// (`tf_line_chart_data_loader`) and Adam its moments (Kingma and Ba 2015).
 #[derive(Clone, Copy, Debug, Default)]
 struct Average {
     sum: f64,
     weight: f64,
+    /// The value of all so far, if there was but one: what never changes is not made uneven by rounding.
+    constant: Option<f64>,
 }
 
 impl Average {
-    fn add(&mut self, value: f64) -> f64 {
-        self.sum = SMOOTHING * self.sum + (1.0 - SMOOTHING) * value;
-        self.weight = SMOOTHING * self.weight + (1.0 - SMOOTHING);
-        self.sum / self.weight
+    fn add(&mut self, value: f64, smoothing: f64) -> f64 {
+        if !value.is_finite() {
+            return value;
+        }
+        self.constant = if self.weight == 0.0 { Some(value) } else { self.constant.filter(|known| *known == value) };
+        self.sum = smoothing * self.sum + (1.0 - smoothing) * value;
+        self.weight = smoothing * self.weight + (1.0 - smoothing);
+        self.constant.unwrap_or(self.sum / self.weight)
     }
 }
 
-impl Default for Curves {
-    fn default() -> Self {
-        let curve = |name| Curve { name, points: Vec::new() };
-        Self {
-            total: curve("loss_total"),
-            smoothed: curve("loss_smoothed"),
-            parts: Vec::new(),
-            learning_rate: curve("learning_rate"),
-            grad_norm: curve("grad_norm"),
-            metrics: Vec::new(),
-            average: Average::default(),
-            steps: 0,
-            stride: 1,
+impl Series {
+    fn push(&mut self, value: f64, smoothing: f64) {
+        self.values.push(value);
+        self.smoothed.push(self.average.add(value, smoothing));
+    }
+
+    fn smooth(&mut self, smoothing: f64) {
+        self.average = Average::default();
+        self.smoothed.clear();
+        self.smoothed.extend(self.values.iter().map(|value| self.average.add(*value, smoothing)));
+    }
+}
+
+impl Table {
+    fn push<'a>(&mut self, mark: Mark, values: impl Iterator<Item = (&'a str, Chart, f64)>, smoothing: f64) {
+        for (name, chart, value) in values {
+            let series = match self.series.iter_mut().position(|series| series.name == name) {
+                Some(known) => &mut self.series[known],
+                None => {
+                    let (values, smoothed) = (vec![f64::NAN; self.marks.len()], vec![f64::NAN; self.marks.len()]);
+                    let average = Average::default();
+                    self.series.push(Series { name: name.into(), chart, values, smoothed, average });
+                    let last = self.series.len() - 1;
+                    &mut self.series[last]
+                }
+            };
+            series.push(value, smoothing);
         }
+        self.marks.push(mark);
+        for series in self.series.iter_mut().filter(|series| series.values.len() < self.marks.len()) {
+            series.push(f64::NAN, smoothing);
+        }
+    }
+
+    fn cut_after(&mut self, step: usize, smoothing: f64) {
+        let kept = self.marks.partition_point(|mark| mark.step <= step);
+        self.marks.truncate(kept);
+        for series in &mut self.series {
+            series.values.truncate(kept);
+            series.smooth(smoothing);
+        }
+        self.series.retain(|series| series.values.iter().any(|value| !value.is_nan()));
+    }
+
+    fn smooth(&mut self, smoothing: f64) {
+        self.series.iter_mut().for_each(|series| series.smooth(smoothing));
     }
 }
 
 impl Curves {
     pub fn push(&mut self, report: &StepReport) {
-        let smoothed = self.average.add(report.loss.total);
-        self.steps += 1;
-        if !(self.steps - 1).is_multiple_of(self.stride) {
-            return;
-        }
-        let step = report.step as f64;
-        let at = |value: f64| PlotPoint::new(step, value);
-        self.total.points.push(at(report.loss.total));
-        self.smoothed.points.push(at(smoothed));
-        self.learning_rate.points.push(at(report.learning_rate));
-        self.grad_norm.points.push(at(report.grad_norm));
-        for (name, value) in parts(&report.loss) {
-            match self.parts.iter_mut().find(|curve| curve.name == name) {
-                Some(curve) => curve.points.push(at(value)),
-                None => self.parts.push(Curve { name, points: vec![at(value)] }),
-            }
-        }
-        if self.total.points.len() > MOST_POINTS {
-            self.thin_out();
-        }
+        let mark = self.mark(report.step, report.epoch, report.time, report.seconds);
+        let fixed = [
+            ("learning_rate", Chart::LearningRate, report.learning_rate),
+            ("grad_norm", Chart::GradNorm, report.grad_norm),
+            ("speed", Chart::Speed, report.tokens as f64 / report.seconds.max(1e-9)),
+        ];
+        let memory = report.memory.map(|bytes| ("memory", Chart::Memory, bytes as f64 / 1e9));
+        let losses = losses(&report.loss).map(|(name, value)| (name, Chart::Loss, value));
+        self.steps.push(mark, losses.chain(fixed).chain(memory), self.smoothing);
     }
 
-    pub fn evaluated(&mut self, evaluation: &Evaluation) {
-        for name in SHOWN_METRICS {
-            let Some(value) = evaluation.metrics.get(name) else { continue };
-            let point = PlotPoint::new(evaluation.step as f64, *value);
-            match self.metrics.iter_mut().find(|curve| curve.name == name) {
-                Some(curve) => curve.points.push(point),
-                None => self.metrics.push(Curve { name, points: vec![point] }),
-            }
+    pub fn push_evaluation(&mut self, evaluation: &Evaluation) {
+        let mark = self.mark(evaluation.step, evaluation.epoch, evaluation.time, 0.0);
+        let metrics = evaluation.metrics.iter().map(|(name, value)| (name.as_str(), Chart::Evaluation, *value));
+        self.evaluations.push(mark, metrics, self.smoothing);
+    }
+
+    /// Forgets what was after a step: the run goes on from there.
+    pub fn cut_after(&mut self, step: usize) {
+        self.steps.cut_after(step, self.smoothing);
+        self.evaluations.cut_after(step, self.smoothing);
+    }
+
+    pub fn set_smoothing(&mut self, smoothing: f64) {
+        if self.smoothing != smoothing {
+            self.smoothing = smoothing;
+            self.steps.smooth(smoothing);
+            self.evaluations.smooth(smoothing);
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.total.points.is_empty()
+        self.steps.marks.is_empty() && self.evaluations.marks.is_empty()
     }
 
-    fn thin_out(&mut self) {
-        self.stride *= 2;
-        let fixed = [&mut self.total, &mut self.smoothed, &mut self.learning_rate, &mut self.grad_norm];
-        for curve in fixed.into_iter().chain(&mut self.parts) {
-            let mut index = 0;
-            curve.points.retain(|_| {
-                index += 1;
-                index % 2 == 1
-            });
-        }
+    /// The table that has a chart's numbers.
+    pub fn table(&self, chart: Chart) -> &Table {
+        if chart == Chart::Evaluation { &self.evaluations } else { &self.steps }
+    }
+
+    pub fn of(&self, chart: Chart) -> impl Iterator<Item = &Series> {
+        self.table(chart).series.iter().filter(move |series| series.chart == chart)
+    }
+
+    fn mark(&mut self, step: usize, epoch: f64, time: f64, seconds: f64) -> Mark {
+        let began = *self.began.get_or_insert(time - seconds);
+        Mark { step, epoch, time: time - began }
     }
 }
 
-/// The parts of a loss that are there, by the keys of their names. A run of dense vectors alone has none.
-fn parts(loss: &LossParts) -> impl Iterator<Item = (&'static str, f64)> {
+/// The parts of a loss that are there, by the keys of their names. A run of dense vectors alone has none but the total.
+fn losses(loss: &LossParts) -> impl Iterator<Item = (&'static str, f64)> {
     let unified = loss.sparse.is_some() || loss.colbert.is_some();
     let parts = [
+        ("loss_total", Some(loss.total)),
         ("loss_dense", unified.then_some(loss.dense)),
         ("loss_sparse", loss.sparse),
         ("loss_colbert", loss.colbert),
@@ -139,34 +210,48 @@ fn parts(loss: &LossParts) -> impl Iterator<Item = (&'static str, f64)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn report(step: usize, total: f64, sparse: Option<f64>) -> StepReport {
+    pub fn report(step: usize, total: f64, sparse: Option<f64>) -> StepReport {
         let loss = LossParts { total, dense: total, sparse, ..Default::default() };
         StepReport {
             step,
             steps: 100_000,
-            epoch: 0.0,
+            epoch: step as f64 / 10.0,
             loss,
             learning_rate: 1e-5,
             grad_norm: 1.0,
             tokens: 10,
             seconds: 1.0,
-            time: 0.0,
+            time: 1000.0 + step as f64,
             memory: None,
         }
     }
 
+    fn values<'a>(curves: &'a Curves, name: &str) -> &'a Series {
+        curves.steps.series.iter().find(|series| series.name == name).unwrap()
+    }
+
+    /// What TensorBoard's own loop gives for these values and weight, computed by hand.
     #[test]
-    fn the_smoothed_loss_begins_at_the_first_loss_and_follows_slowly() {
+    fn curves_are_smoothed_as_tensorboard_does() {
         let mut curves = Curves::default();
-        curves.push(&report(1, 4.0, None));
-        assert!((curves.smoothed.points[0].y - 4.0).abs() < 1e-9);
-        curves.push(&report(2, 2.0, None));
-        // (0.9 · 0.1 · 4 + 0.1 · 2) / (1 - 0.9²)
-        assert!((curves.smoothed.points[1].y - 0.56 / 0.19).abs() < 1e-9);
-        assert!(curves.parts.is_empty());
+        curves.set_smoothing(0.9);
+        for (step, value) in [(1, 4.0), (2, 2.0), (3, f64::NAN), (4, 1.0)] {
+            curves.push(&report(step, value, None));
+        }
+        let expected = [4.0, 0.56 / 0.19, f64::NAN, (0.9 * 0.56 + 0.1) / (1.0 - 0.9_f64.powi(3))];
+        let smoothed = values(&curves, "loss_total").smoothed.clone();
+        for (found, expected) in smoothed.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12 || (found.is_nan() && expected.is_nan()), "{smoothed:?}");
+        }
+        assert!(values(&curves, "learning_rate").smoothed.iter().all(|rate| *rate == 1e-5));
+        // The slider gives the same as if it had stood there from the beginning.
+        curves.set_smoothing(0.0);
+        assert_eq!(values(&curves, "loss_total").smoothed[..2], [4.0, 2.0]);
+        curves.set_smoothing(0.9);
+        assert_eq!(values(&curves, "loss_total").smoothed[3], smoothed[3]);
     }
 
     #[test]
@@ -174,20 +259,41 @@ mod tests {
         let mut curves = Curves::default();
         curves.push(&report(1, 4.0, None));
         curves.push(&report(2, 3.0, Some(5.0)));
-        let names: Vec<_> = curves.parts.iter().map(|curve| (curve.name, curve.points.len())).collect();
-        assert_eq!(names, [("loss_dense", 1), ("loss_sparse", 1)]);
+        curves.push(&report(3, 2.0, None));
+        let names: Vec<_> = curves.of(Chart::Loss).map(|series| series.name.as_str()).collect();
+        assert_eq!(names, ["loss_total", "loss_dense", "loss_sparse"]);
+        let sparse = &values(&curves, "loss_sparse").values;
+        assert!(sparse[0].is_nan() && sparse[1] == 5.0 && sparse[2].is_nan());
+        assert_eq!(curves.steps.marks[2], Mark { step: 3, epoch: 0.3, time: 3.0 });
     }
 
     #[test]
-    fn a_long_run_keeps_few_points_evenly() {
+    fn a_run_that_goes_on_from_a_step_forgets_what_came_after_it() {
         let mut curves = Curves::default();
-        for step in 1..=20_000 {
+        curves.set_smoothing(0.5);
+        for step in 1..=4 {
+            curves.push(&report(step, step as f64, (step > 2).then_some(1.0)));
+            let metrics = [("ndcg@10".to_string(), 0.5)].into();
+            curves.push_evaluation(&Evaluation { step, time: 1000.5 + step as f64, metrics, ..Default::default() });
+        }
+        curves.cut_after(2);
+        assert_eq!((curves.steps.marks.len(), curves.evaluations.marks.len()), (2, 2));
+        assert!(curves.of(Chart::Loss).all(|series| series.name != "loss_sparse"));
+        curves.push(&report(3, 9.0, None));
+        let mut straight = Curves::default();
+        straight.set_smoothing(0.5);
+        for (step, loss) in [(1, 1.0), (2, 2.0), (3, 9.0)] {
+            straight.push(&report(step, loss, None));
+        }
+        assert_eq!(values(&curves, "loss_total").smoothed, values(&straight, "loss_total").smoothed);
+    }
+
+    #[test]
+    fn every_point_of_a_long_run_is_kept() {
+        let mut curves = Curves::default();
+        for step in 1..=100_000 {
             curves.push(&report(step, 1.0, Some(2.0)));
         }
-        let points = &curves.total.points;
-        assert!(points.len() <= MOST_POINTS && points.len() > MOST_POINTS / 4, "{}", points.len());
-        let gaps: Vec<_> = points.windows(2).map(|pair| pair[1].x - pair[0].x).collect();
-        assert!(gaps.iter().all(|gap| *gap == gaps[0]), "uneven");
-        assert_eq!(curves.parts[1].points.len(), points.len());
+        assert!(curves.steps.series.iter().all(|series| series.values.len() == 100_000));
     }
 }

@@ -1,24 +1,38 @@
 //! The train bench: choose model, data, device and options; start; watch.
 
+mod board;
+mod board_view;
 mod curves;
+mod envelope;
+mod export;
 mod forecast;
 mod form;
+mod log_view;
+mod look;
 mod option_row;
 mod paste;
 mod plots;
 mod run_report;
+mod runs_view;
 mod setup;
 mod sources;
+mod steering;
+mod ticks;
 mod watch;
+mod watching;
 
 use std::path::{Path, PathBuf};
 
 use eframe::egui;
 
+pub use curves::{Chart, Curves};
+pub use export::{Export, Format, Words};
 pub use forecast::Forecast;
 pub use form::{Form, Precision};
+pub use look::Look;
 pub use paste::{Paste, PasteAction};
 pub use run_report::RunReport;
+pub use watching::{Difference, Draft, ListAction, RunItem, Steer, View, WatchAction, Watching};
 
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size};
@@ -35,9 +49,9 @@ pub struct State {
     pub explained: bool,
     pub paste: Option<Paste>,
     pub forecast: Forecast,
+    /// The run that was started last.
     pub run: Option<Run>,
-    /// Finished runs, newest first.
-    pub earlier: Vec<EarlierRun>,
+    pub watching: Watching,
 }
 
 /// Where the rows of the next run come from.
@@ -48,13 +62,14 @@ pub enum DataChoice {
     Files(Vec<PathBuf>),
 }
 
-/// The run that is shown.
+/// A run of this window.
 pub struct Run {
+    pub folder: PathBuf,
     pub job: Job<TrainingEvent>,
     pub steering: Steering,
-    /// The learning rate that is being typed.
-    pub learning_rate: String,
     pub report: RunReport,
+    /// Keys of what it was told and has not done yet, and the step it was at.
+    asked: Vec<(&'static str, usize)>,
     /// The job was over when its events were last taken.
     over: bool,
     /// Steps whose time is known, and their seconds. The first one also loads and compiles, and is left out.
@@ -65,25 +80,48 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new((job, steering): (Job<TrainingEvent>, Steering), window: usize) -> Self {
-        Self {
-            job,
-            steering,
-            learning_rate: String::new(),
-            report: RunReport::default(),
-            over: false,
-            timed: (0, 0.0),
-            begun: false,
-            window,
-        }
+    /// `report` is what is known of it from before, if it goes on.
+    pub fn new(
+        folder: PathBuf,
+        (job, steering): (Job<TrainingEvent>, Steering),
+        report: RunReport,
+        window: usize,
+    ) -> Self {
+        let (asked, timed) = (Vec::new(), (0, 0.0));
+        Self { folder, job, steering, report, asked, over: false, timed, begun: false, window }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.job.status().is_over()
+    }
+
+    /// Tells the run something that it does after the step it is at.
+    pub fn ask(&mut self, key: &'static str, command: Command) {
+        self.steering.tell(command);
+        self.asked.retain(|(asked, _)| *asked != key);
+        self.asked.push((key, self.report.last.as_ref().map_or(0, |last| last.step)));
+    }
+
+    /// Keys of what it was told and has not done yet.
+    pub fn asked(&self) -> impl Iterator<Item = &'static str> {
+        self.asked.iter().map(|(key, _)| *key)
     }
 
     fn take(&mut self, event: TrainingEvent) {
-        if let TrainingEvent::Step(step) = &event
-            && std::mem::replace(&mut self.begun, true)
-        {
-            self.timed.0 += 1;
-            self.timed.1 += step.seconds;
+        let done = match &event {
+            TrainingEvent::Evaluated(_) => Some("steer_evaluate"),
+            TrainingEvent::Checkpoint { .. } => Some("steer_save"),
+            TrainingEvent::LearningRate { .. } => Some("steer_set_rate"),
+            _ => None,
+        };
+        self.asked.retain(|(key, _)| Some(*key) != done);
+        if let TrainingEvent::Step(step) = &event {
+            // A step's checkpoint is written once; who asks for it again hears no more.
+            self.asked.retain(|(_, at)| step.step < at + 2);
+            if std::mem::replace(&mut self.begun, true) {
+                self.timed.0 += 1;
+                self.timed.1 += step.seconds;
+            }
         }
         self.report.take(event);
     }
@@ -93,18 +131,6 @@ impl Run {
         let (steps, seconds) = self.timed;
         (steps > 0).then(|| seconds / steps as f64)
     }
-}
-
-/// A run of before.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EarlierRun {
-    pub name: String,
-    /// The tuned model, if there is one.
-    pub model: Option<PathBuf>,
-    /// The folder of a run that can go on.
-    pub unfinished: Option<PathBuf>,
-    /// The best evaluation: metric and value.
-    pub best: Option<(String, f64)>,
 }
 
 /// What the user asked for.
@@ -128,16 +154,7 @@ pub enum Action {
     Measure,
     CancelMeasuring,
     Start,
-    Pause,
-    Resume,
-    Cancel,
-    /// The run is told this while it goes.
-    Steer(Command),
-    TypeLearningRate(String),
-    /// Goes on with the run in this folder.
-    GoOn(PathBuf),
-    /// Compare with this tuned model.
-    Compare(PathBuf),
+    Watch(WatchAction),
 }
 
 /// What the bench sees of its surroundings.
@@ -158,7 +175,7 @@ impl State {
             paste: None,
             forecast: Forecast::default(),
             run: None,
-            earlier: Vec::new(),
+            watching: Watching::default(),
         };
         state.take(TrainingConfig { train_data: Vec::new(), ..config });
         state
@@ -187,18 +204,63 @@ impl State {
         setup::problems(self, around).is_empty() && around.device.is_some()
     }
 
-    /// Takes what the run has sent since the last frame. `true` if the run has just ended.
-    pub fn drain(&mut self) -> bool {
+    /// Takes what the run has sent since the last frame.
+    pub fn drain(&mut self) -> News {
         let Some(run) = &mut self.run else {
-            return false;
+            return News::Nothing;
         };
         let was_over = run.over;
         // Ask first: events that come between are then taken the next time, not lost.
-        let over = run.job.status().is_over();
-        run.job.poll().into_iter().for_each(|event| run.take(event));
+        let over = run.is_over();
+        let events = run.job.poll();
+        let noted = events.iter().any(|event| matches!(event, TrainingEvent::Best { .. } | TrainingEvent::Started(_)));
+        events.into_iter().for_each(|event| run.take(event));
         run.over = over;
-        over && !was_over
+        match (over && !was_over, noted) {
+            (true, _) => News::Ended,
+            (false, true) => News::Noted,
+            (false, false) => News::Nothing,
+        }
     }
+
+    /// The run that is shown, if any: its folder and what is known of it.
+    pub fn shown(&self) -> Option<(&Path, &RunReport)> {
+        match (&self.watching.shown, &self.run) {
+            (Some(folder), _) => self.report(folder).map(|report| (folder.as_path(), report)),
+            (None, Some(run)) => Some((&run.folder, &run.report)),
+            (None, None) => None,
+        }
+    }
+
+    /// What is known of the run in a folder, if it was started here or is read.
+    pub fn report(&self, folder: &Path) -> Option<&RunReport> {
+        let live = self.run.as_ref().filter(|run| run.folder == folder).map(|run| &run.report);
+        live.or_else(|| self.watching.reports.get(folder))
+    }
+
+    /// The run of this window in a folder.
+    pub fn live(&self, folder: &Path) -> Option<&Run> {
+        self.run.as_ref().filter(|run| run.folder == folder)
+    }
+
+    pub fn set_look(&mut self, look: Look) {
+        self.watching.look = look;
+        let smoothing = self.watching.look.smoothing;
+        let live = self.run.as_mut().map(|run| &mut run.report);
+        live.into_iter()
+            .chain(self.watching.reports.values_mut())
+            .for_each(|report| report.curves.set_smoothing(smoothing));
+    }
+}
+
+/// What a run has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Nothing,
+    /// Its record has changed.
+    Noted,
+    /// It has just ended.
+    Ended,
 }
 
 /// Draws the bench.
@@ -238,7 +300,8 @@ mod tests {
     fn the_first_step_is_not_timed() {
         let jobs = crate::jobs::Jobs::new(|| ());
         let device = crate::compute::choose(DeviceChoice::Cpu).unwrap();
-        let mut run = Run::new((jobs.start(&device, "Train".into(), |_, _| Ok(())), Steering::of_nothing()), 1);
+        let job = jobs.start(&device, "Train".into(), |_, _| Ok(()));
+        let mut run = Run::new("run".into(), (job, Steering::of_nothing()), RunReport::default(), 1);
         for (step, seconds) in [60.0, 1.0, 3.0].into_iter().enumerate() {
             let text = format!(
                 r#"{{"step":{step},"steps":3,"epoch":0.0,"loss":{{"total":1.0,"dense":1.0}},"learning_rate":0.0,"grad_norm":1.0,"tokens":1,"seconds":{seconds},"time":0.0}}"#

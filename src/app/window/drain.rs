@@ -27,6 +27,7 @@ impl Window {
         self.drain_train_config();
         self.forecast_run();
         self.drain_listing();
+        self.drain_run_work();
         self.drain_reading();
         self.compare.drain();
         self.drain_settings();
@@ -73,6 +74,7 @@ impl Window {
                 self.settings.corpus = Some(path);
                 self.read_material();
             }
+            Purpose::ExportCurves(format) => self.export_curves(path, format),
             Purpose::Questions => {
                 self.compare.questions_path = Some(path.clone());
                 self.settings.evaluation = Some(path);

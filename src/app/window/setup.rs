@@ -1,6 +1,6 @@
 //! What the window starts with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eframe::egui::ThemePreference;
 
@@ -9,7 +9,7 @@ use crate::app::StartOptions;
 use crate::app::texts::Language;
 use crate::compute;
 use crate::training::{Preset, TrainingConfig};
-use crate::workspace::{Settings, Workspace, WorkspaceError, shipped};
+use crate::workspace::{Settings, Workspace, WorkspaceError, move_to_trash, shipped};
 
 /// All that the window takes from outside, so that a test can give it something else.
 pub struct Setup {
@@ -21,6 +21,8 @@ pub struct Setup {
     pub theme: Option<ThemePreference>,
     /// Called away from the window's thread.
     pub look_for_devices: Box<dyn FnOnce() -> devices::Found + Send>,
+    /// Moves a run's folder to the trash; called away from the window's thread.
+    pub trash: fn(&Path) -> Result<(), WorkspaceError>,
 }
 
 impl Setup {
@@ -33,6 +35,7 @@ impl Setup {
             language: None,
             theme: None,
             look_for_devices: Box::new(move || (compute::devices(), compute::choose(choice))),
+            trash: move_to_trash,
         })
     }
 }

@@ -106,6 +106,7 @@ impl Window {
                 self.give_up_edits();
                 self.open_data(path, LeftBehind::Ask);
             }
+            (Pending::TrashRun(folder), Answer::Trash) => self.trash_run(folder),
             (Pending::CloseFile, Answer::Discard) => {
                 self.give_up_edits();
                 self.close_file();

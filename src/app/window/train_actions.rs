@@ -6,17 +6,16 @@ use super::Window;
 use crate::app::background::Background;
 use crate::app::error_texts;
 use crate::app::files::Purpose;
-use crate::app::shell::Bench;
-use crate::app::train::{Action, DataChoice, EarlierRun, Run};
+use crate::app::train::{Action, DataChoice, News, Run, RunReport, View};
 use crate::app::widgets::Severity;
 use crate::dataset::Lines;
-use crate::jobs::training::{self, TrainRequest, config_of};
-use crate::jobs::{Failure, Status};
-use crate::training::{Command, TrainingConfig, TrainingError, TrainingFile, read_files};
-use crate::workspace::{RunState, Runs};
+use crate::jobs::Failure;
+use crate::jobs::training::{self, TrainRequest};
+use crate::training::{TrainingConfig, TrainingError, TrainingFile, read_files};
+use crate::workspace::Runs;
 
-/// A run made ready, and what was odd about its data.
-pub(super) type Prepared = Result<(TrainRequest, Vec<String>), Failure>;
+/// A run made ready, what was odd about its data, and what is known of it from before.
+pub(super) type Prepared = Result<(TrainRequest, Vec<String>, RunReport), Failure>;
 
 /// The rows of a run, not read yet.
 pub(super) struct Material {
@@ -92,31 +91,7 @@ impl Window {
             }
             Action::SetPrecision(precision) => precision.put_into(&mut self.train.form.config),
             Action::Start => self.start_training(),
-            Action::Pause => self.with_run(|run| run.job.pause()),
-            Action::Resume => self.with_run(|run| run.job.resume()),
-            Action::Cancel => self.with_run(|run| run.job.cancel()),
-            Action::Steer(command) => {
-                self.with_run(|run| run.steering.tell(command));
-                if let Some(run) = self.train.run.as_mut().filter(|_| matches!(command, Command::LearningRate(_))) {
-                    run.learning_rate.clear();
-                }
-            }
-            Action::TypeLearningRate(text) => {
-                if let Some(run) = &mut self.train.run {
-                    run.learning_rate = text;
-                }
-            }
-            Action::GoOn(folder) => self.go_on_with_run(folder),
-            Action::Compare(model) => {
-                self.compare.tuned = Some(model);
-                self.bench = Bench::Compare;
-            }
-        }
-    }
-
-    fn with_run(&self, act: impl FnOnce(&Run)) {
-        if let Some(run) = &self.train.run {
-            act(run);
+            Action::Watch(action) => self.apply_watch(action),
         }
     }
 
@@ -132,7 +107,7 @@ impl Window {
         let material = self.material();
         self.preparing = Some(Background::start(&self.context, move || {
             let (files, warnings) = material.read(&mut config)?;
-            Ok((TrainRequest::new(&runs, config, device, files)?, warnings))
+            Ok((TrainRequest::new(&runs, config, device, files)?, warnings, RunReport::default()))
         }));
     }
 
@@ -142,24 +117,21 @@ impl Window {
         Material { choice: self.train.data.clone(), open_file, unsaved: self.data.is_modified() }
     }
 
-    /// Goes on with a run that was cancelled or broke off.
-    fn go_on_with_run(&mut self, folder: PathBuf) {
-        let (Some(device), None) = (self.devices.chosen().cloned(), &self.preparing) else {
-            return;
-        };
-        self.preparing =
-            Some(Background::start(&self.context, move || TrainRequest::resume(&folder, config_of(&folder)?, device)));
-    }
-
     pub(super) fn drain_preparing(&mut self) {
         let Some(done) = self.preparing.as_ref().and_then(Background::poll) else {
             return;
         };
         self.preparing = None;
         match done {
-            Ok(Ok((request, warnings))) => {
-                let window = request.config().gradient_accumulation_steps;
-                self.train.run = Some(Run::new(training::start(&self.jobs, request), window));
+            Ok(Ok((request, warnings, mut report))) => {
+                let (folder, window) = (request.folder().to_path_buf(), request.config().gradient_accumulation_steps);
+                report.curves.set_smoothing(self.train.watching.look.smoothing);
+                self.train.run = Some(Run::new(folder, training::start(&self.jobs, request), report, window));
+                self.train.watching.shown = None;
+                if self.train.watching.view == View::Runs {
+                    self.train.watching.view = View::Curves;
+                }
+                self.look_for_runs();
                 for warning in warnings {
                     self.messages.say(Severity::Warning, warning);
                 }
@@ -169,51 +141,11 @@ impl Window {
         }
     }
 
-    /// A run that ends well is what one wants to compare next.
     pub(super) fn drain_training(&mut self) {
-        if !self.train.drain() {
-            return;
-        }
-        self.take_pace_of_run();
-        if let Some(run) = self.train.run.as_ref().filter(|run| run.job.status() == Status::Done)
-            && let Some(model) = run.report.saved.clone()
-        {
-            self.compare.tuned = Some(model);
-            self.compare.base = Some(self.train.form.config.model_name_or_path.clone());
-        }
-        self.look_for_runs();
-    }
-
-    pub(super) fn look_for_runs(&mut self) {
-        let runs = Runs::new(self.workspace.runs());
-        self.listing = Some(Background::start(&self.context, move || {
-            let (runs, problems) = runs.list().unwrap_or_else(|problem| (Vec::new(), vec![problem]));
-            problems.iter().for_each(|problem| log::warn!("{problem}"));
-            let named = runs.into_iter().filter_map(|run| {
-                let record = run.record();
-                let model = Some(run.model_folder()).filter(|model| record.state == RunState::Done && model.is_dir());
-                let unfinished = (record.state.is_over() && record.state != RunState::Done)
-                    .then(|| run.folder().to_path_buf())
-                    .filter(|_| run.has_begun());
-                (model.is_some() || unfinished.is_some()).then(|| EarlierRun {
-                    name: run.folder().file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                    model,
-                    unfinished,
-                    best: record.best.as_ref().map(|best| (best.metric.clone(), best.value)),
-                })
-            });
-            named.collect()
-        }));
-    }
-
-    pub(super) fn drain_listing(&mut self) {
-        if let Some(Ok(runs)) = self.listing.as_ref().and_then(Background::poll) {
-            self.listing = None;
-            self.train.earlier = runs;
-            if self.compare.tuned.is_none() && !self.knows_runs {
-                self.compare.tuned = self.train.earlier.iter().find_map(|run| run.model.clone());
-            }
-            self.knows_runs = true;
+        match self.train.drain() {
+            News::Nothing => {}
+            News::Noted => self.look_for_runs(),
+            News::Ended => self.training_ended(),
         }
     }
 }

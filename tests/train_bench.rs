@@ -1,0 +1,399 @@
+//! The train bench through the accessibility tree: a run is started, watched, steered and come back to.
+
+mod window {
+    #[allow(dead_code, reason = "other tests use the rest")]
+    pub mod bench;
+}
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use eframe::egui::{Key, accesskit::Role};
+use egui_kittest::kittest::{NodeT, Queryable};
+use weldbench::compute::{DeviceChoice, choose};
+use weldbench::jobs::training::{TrainRequest, start};
+use weldbench::jobs::{Jobs, Status};
+use weldbench::training::{Evaluation, LossParts, StepReport, TrainingConfig, TrainingEvent, read_files};
+use weldbench::workspace::{BestMetric, NewRun, Run, RunState, Runs};
+
+use window::bench::{Bench, TOY_DATA, TOY_MODEL, repository};
+
+/// A short run on the toy rows with an evaluation every other step.
+fn config() -> TrainingConfig {
+    TrainingConfig {
+        model_name_or_path: repository(TOY_MODEL),
+        train_data: vec![repository(TOY_DATA)],
+        eval_data: vec![repository(TOY_DATA)],
+        train_group_size: 3,
+        per_device_train_batch_size: 4,
+        max_steps: Some(4),
+        eval_steps: Some(2),
+        ..TrainingConfig::default()
+    }
+}
+
+/// A bench whose form begins with these options.
+fn bench(config: &TrainingConfig) -> Bench {
+    Bench::with_options(config)
+}
+
+fn runs(bench: &Bench) -> Vec<Run> {
+    Runs::new(bench.folder().join("workspace/runs")).list().unwrap().0
+}
+
+fn only_run(bench: &Bench) -> Run {
+    let mut all = runs(bench);
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+fn events(run: &Run) -> Vec<TrainingEvent> {
+    run.events().unwrap().events
+}
+
+fn steps(run: &Run) -> usize {
+    events(run).iter().filter(|event| matches!(event, TrainingEvent::Step(_))).count()
+}
+
+fn start_training(bench: &mut Bench) {
+    bench.until("data and device", |window| {
+        window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
+    });
+    bench.get_by_label("Train").click();
+    bench.until("the form", |window| {
+        window.query_by_label("Start training").is_some_and(|button| !button.accesskit_node().is_disabled())
+    });
+    bench.get_by_label("Start training").click();
+}
+
+/// Trains a run into the bench's workspace before its window opens.
+fn earlier_run(bench: &Bench, config: TrainingConfig) -> PathBuf {
+    let runs = Runs::new(bench.folder().join("workspace/runs"));
+    let (files, _) = read_files(&config.train_data).unwrap();
+    let request = TrainRequest::new(&runs, config, choose(DeviceChoice::Cpu).unwrap(), files).unwrap();
+    let folder = request.folder().to_path_buf();
+    let jobs = Jobs::new(|| ());
+    let (job, _) = start(&jobs, request);
+    assert_eq!(job.wait(), Status::Done);
+    folder
+}
+
+fn name(folder: &Path) -> String {
+    folder.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// A run of 300 steps and 6 evaluations with made-up numbers, at a made-up time.
+fn write_run(bench: &Bench, name: &str, shift: f64) {
+    let folder = bench.folder().join("workspace/runs");
+    let data = [PathBuf::from("weld_toy.jsonl")];
+    let new = NewRun {
+        name,
+        base_model: Path::new("bge-m3"),
+        data: &data,
+        device: "the processor",
+        seed: 42,
+        config: &toml::to_string(&config()).unwrap(),
+        model: None,
+    };
+    let mut run = Runs::new(&folder).create(&new).unwrap();
+    let questions: Vec<String> =
+        (1..=20).map(|number| format!("焊接问题 {number}: how is undercut avoided?")).collect();
+    run.append(&TrainingEvent::Questions { texts: questions }).unwrap();
+    let mut bytes = Vec::new();
+    for step in 0..=300_usize {
+        let (epoch, time) = (step as f64 / 100.0, 1.7e9 + step as f64 * 2.0);
+        let wave = (step as f64 * 1.3).sin() * (step as f64 * 0.37).cos();
+        let total = 0.4 + shift + 2.0 * (-(step as f64) / 80.0).exp() + wave * 0.2;
+        if step > 0 {
+            let loss = LossParts {
+                total,
+                dense: total * 1.1,
+                sparse: Some(total * 1.4),
+                colbert: Some(total * 0.9),
+                ensemble: Some(total * 0.7),
+                ..LossParts::default()
+            };
+            let learning_rate = 1e-5 * (step as f64 / 30.0).min((300.0 - step as f64) / 270.0);
+            let (grad_norm, tokens) = (1.0 + wave.abs(), 4000 + step);
+            let memory = Some(3_000_000_000 + step as u64 * 1_000_000);
+            bytes.push(TrainingEvent::Step(StepReport {
+                step,
+                steps: 300,
+                epoch,
+                loss,
+                learning_rate,
+                grad_norm,
+                tokens,
+                seconds: 2.0,
+                time,
+                memory,
+            }));
+        }
+        if step % 60 == 0 {
+            let value = 0.5 + 0.3 * (step as f64 / 300.0) - shift / 10.0;
+            let metrics = [("ndcg@10".to_string(), value), ("recall@10".to_string(), value + 0.05)].into();
+            let rank = |question: usize| (question * question * (360 - step) / 700 + 1).min(101);
+            let ranks = (1..=20).map(|question| Some(rank(question)).filter(|rank| *rank <= 100)).collect();
+            bytes.push(TrainingEvent::Evaluated(Evaluation { step, epoch, time, metrics, ranks }));
+        }
+    }
+    bytes.push(TrainingEvent::LearningRate { step: 150, learning_rate: 8e-6 });
+    bytes.iter().for_each(|event| run.append(event).unwrap());
+    let best = Some(BestMetric { step: 300, metric: "ndcg@10".into(), value: 0.8 - shift / 10.0 });
+    let fingerprint = "8c5f0e21d3".to_string();
+    run.update(|record| (record.steps, record.best, record.data_fingerprint) = (300, best, fingerprint)).unwrap();
+    run.set_state(RunState::Done).unwrap();
+    let fixed = folder.join(format!("20261101-09000{}-bge-m3", name.len() % 10));
+    fs::rename(run.folder(), &fixed).unwrap();
+    let record = fs::read_to_string(fixed.join("run.json")).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    (record["started"], record["ended"]) = ("2026-11-01T09:00:00Z".into(), "2026-11-01T09:10:05Z".into());
+    fs::write(fixed.join("run.json"), record.to_string()).unwrap();
+}
+
+fn show_runs(bench: &mut Bench, count: usize) {
+    bench.until("data and device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Train").click();
+    bench.until("the tab", |window| window.query_by_label_contains("All runs (").is_some());
+    bench.get_by_label_contains("All runs (").click();
+    let tab = format!("All runs ({count})");
+    bench.until("the list of runs", |window| window.query_by_label(&tab).is_some());
+    bench.run_steps(8);
+}
+
+fn action(bench: &mut Bench, run: &str, action: &str) {
+    bench.get_by_label(&format!("Actions: {run}")).click();
+    bench.run_steps(4);
+    bench.get_by_label(action).click();
+    bench.run_steps(4);
+}
+
+#[test]
+fn a_run_pauses_resumes_takes_a_new_learning_rate_and_stops_with_its_model() {
+    let endless = TrainingConfig { max_steps: Some(100_000), eval_steps: Some(50_000), ..config() };
+    let mut bench = bench(&endless);
+    start_training(&mut bench);
+    bench.until("steps", |window| window.query_all_by_label("Gradient norm").next().is_some());
+
+    bench.get_by_label("Pause").click();
+    bench.until("paused", |window| window.query_by_label("Paused").is_some());
+    let (run, paused) = (only_run(&bench), steps(&only_run(&bench)));
+    bench.run_steps(20);
+    assert_eq!(steps(&run), paused, "it went on");
+    bench.get_by_label("Resume").click();
+    bench.until("steps again", |_| steps(&run) > paused + 2);
+
+    assert!(bench.get_by_label("Set learning rate").accesskit_node().is_disabled());
+    bench.get_by_role_and_label(Role::TextInput, "New learning rate").focus();
+    bench.run();
+    bench.get_by_role_and_label(Role::TextInput, "New learning rate").type_text("fast");
+    bench.until("the reason", |window| window.query_by_label_contains("a number above 0").is_some());
+    assert!(bench.get_by_label("Set learning rate").accesskit_node().is_disabled());
+    (0..4).for_each(|_| bench.key_press(Key::Backspace));
+    bench.run_steps(2);
+    bench.get_by_role_and_label(Role::TextInput, "New learning rate").type_text("2e-6");
+    bench.until("a number", |window| !window.get_by_label("Set learning rate").accesskit_node().is_disabled());
+    bench.get_by_label("Set learning rate").click();
+    bench.until("the new rate in the run's record", |_| {
+        events(&run).iter().any(|event| matches!(event, TrainingEvent::LearningRate { learning_rate: 2e-6, .. }))
+    });
+
+    bench.get_by_label("Evaluate now").click();
+    bench.until("an evaluation", |_| {
+        events(&run).iter().any(|event| matches!(event, TrainingEvent::Evaluated(evaluation) if evaluation.step > 0))
+    });
+    let best = events(&run).iter().filter(|event| matches!(event, TrainingEvent::Checkpoint { .. })).count();
+    bench.get_by_label("Save now").click();
+    bench.until("a checkpoint", |_| {
+        events(&run).iter().filter(|event| matches!(event, TrainingEvent::Checkpoint { .. })).count() > best
+    });
+    bench.get_by_label("Log").click();
+    bench.until("the log", |window| window.query_by_label_contains("the highest learning rate is 2e-6").is_some());
+
+    bench.get_by_label("Stop and keep").click();
+    bench.until("the run done", |window| window.query_by_label("Done").is_some());
+    assert!(run.model_folder().join("model.safetensors").is_file());
+    assert_eq!(only_run(&bench).record().state, RunState::Done);
+    assert!(bench.query_by_label("Pause").is_none());
+    bench.get_by_label("Rank board").click();
+    bench.until("ranks", |window| window.query_by_label("8 of 24 pinned").is_some());
+}
+
+#[test]
+fn a_cancelled_run_goes_on_from_its_checkpoint_and_its_curves_with_it() {
+    let mut bench =
+        bench(&TrainingConfig { max_steps: Some(40), save_steps: Some(2), eval_data: Vec::new(), ..config() });
+    start_training(&mut bench);
+    bench.until("steps", |window| window.query_all_by_label("Gradient norm").next().is_some());
+    let run = only_run(&bench);
+    bench.until("a checkpoint", |_| events(&run).iter().any(|event| matches!(event, TrainingEvent::Checkpoint { .. })));
+    assert!(bench.get_by_label("Evaluate now").accesskit_node().is_disabled(), "there is nothing to evaluate with");
+    bench.get_by_label("Cancel").click();
+    bench.until("cancelled", |window| window.query_by_label("Cancelled").is_some());
+    assert_eq!(only_run(&bench).record().state, RunState::Cancelled);
+
+    show_runs(&mut bench, 1);
+    let name = name(run.folder());
+    action(&mut bench, &name, "Go on from the last checkpoint");
+    bench.until("the run done", |window| window.query_by_label("Done").is_some());
+    bench.until("all steps", |window| window.query_by_label("40 / 40").is_some());
+    let resumed = events(&run).iter().filter(|event| matches!(event, TrainingEvent::Resumed { .. })).count();
+    assert_eq!((resumed, only_run(&bench).record().state), (1, RunState::Done));
+}
+
+#[test]
+fn a_run_that_grows_worse_stops_early_and_says_so() {
+    // A learning rate that destroys the model: after the best evaluation none is better.
+    let mut bench = bench(&TrainingConfig {
+        max_steps: Some(400),
+        learning_rate: 0.5,
+        warmup_ratio: 0.0,
+        eval_steps: Some(1),
+        metric_for_best_model: "ndcg@10".into(),
+        early_stopping_patience: Some(2),
+        ..config()
+    });
+    start_training(&mut bench);
+    bench.until("the run done", |window| window.query_by_label("Done").is_some());
+    assert!(bench.query_by_label_contains("stopped early, nothing was better than step").is_some());
+    let run = only_run(&bench);
+    assert!(steps(&run) < 100, "{} steps", steps(&run));
+    assert!(events(&run).iter().any(|event| matches!(event, TrainingEvent::StoppedEarly { .. })));
+    bench.until("the tab", |window| window.query_by_label("All runs (1)").is_some());
+}
+
+#[test]
+fn a_run_whose_loss_is_no_number_pauses_and_says_what_to_try() {
+    let mut bench = bench(&TrainingConfig {
+        max_steps: Some(1000),
+        learning_rate: 1e30,
+        warmup_ratio: 0.0,
+        eval_data: Vec::new(),
+        ..config()
+    });
+    start_training(&mut bench);
+    bench.until("the advice", |window| window.query_by_label_contains("Try a learning rate of").is_some());
+    bench.until("paused", |window| window.query_by_label("Paused").is_some());
+    assert!(bench.query_by_label("Resume").is_some() && bench.query_by_label("Pause").is_none());
+    bench.get_by_label("Cancel").click();
+    bench.until("cancelled", |window| window.query_by_label("Cancelled").is_some());
+    assert!(bench.query_by_label_contains("Try a learning rate of").is_none());
+}
+
+#[test]
+fn two_runs_are_opened_laid_over_each_other_and_compared() {
+    let bench = bench(&config());
+    let first = earlier_run(&bench, config());
+    let second = earlier_run(&bench, TrainingConfig { learning_rate: 3e-4, temperature: 0.05, ..config() });
+    let mut bench = bench.crash_and_open_again();
+    show_runs(&mut bench, 2);
+    let in_form = bench.query_all_by_label("Group size").count();
+    let (first, second) = (name(&first), name(&second));
+    assert_eq!(bench.query_all_by_label("Done").count(), 2);
+    bench.get_by_label(&format!("Open: {first}")).click();
+    bench.until("its curves", |window| window.query_by_label("4 / 4").is_some());
+    // One run alone: its parts have names of their own.
+    assert!(bench.query_by_label("ndcg@10").is_some() && bench.query_by_label(&second).is_none());
+
+    show_runs(&mut bench, 2);
+    assert!(bench.get_by_label("Difference of configurations").accesskit_node().is_disabled());
+    bench.get_by_label(&format!("Overlay: {second}")).click();
+    bench.run_steps(8);
+    bench.get_by_label("Curves").click();
+    bench.until("both runs in the legends", |window| {
+        window.query_all_by_label(&second).count() >= 4 && window.query_all_by_label(&first).count() >= 4
+    });
+    let entry = bench.query_all_by_label(&second).next().unwrap();
+    assert_eq!(entry.accesskit_node().toggled(), Some(eframe::egui::accesskit::Toggled::True));
+    entry.click();
+    bench.run_steps(4);
+    let entry = bench.query_all_by_label(&second).next().unwrap();
+    assert_eq!(entry.accesskit_node().toggled(), Some(eframe::egui::accesskit::Toggled::False));
+
+    show_runs(&mut bench, 2);
+    bench.get_by_label(&format!("Overlay: {first}")).click();
+    bench.run_steps(8);
+    bench.get_by_label("Difference of configurations").click();
+    bench.until("the table", |window| {
+        window.query_by_label("0.0003").is_some() || window.query_by_label("3e-4").is_some()
+    });
+    for label in ["Temperature", "0.05"] {
+        assert!(bench.query_all_by_label(label).next().is_some(), "{label}");
+    }
+    assert_eq!(bench.query_all_by_label("Group size").count(), in_form, "it is no difference");
+}
+
+#[test]
+fn a_run_is_named_noted_duplicated_and_thrown_away() {
+    let bench = bench(&config());
+    let folder = earlier_run(&bench, TrainingConfig { temperature: 0.07, ..config() });
+    let mut bench = bench.crash_and_open_again();
+    show_runs(&mut bench, 1);
+    let run = name(&folder);
+    action(&mut bench, &run, "Duplicate as a new run");
+    bench.until("the form filled", |window| {
+        let field = window.query_by_role_and_label(Role::TextInput, "Temperature");
+        field.is_some_and(|field| field.value().as_deref() == Some("0.07"))
+    });
+
+    action(&mut bench, &run, "Name and note…");
+    bench.get_by_role_and_label(Role::TextInput, "Name").focus();
+    bench.run_steps(3);
+    bench.key_press_modifiers(eframe::egui::Modifiers::COMMAND, Key::A);
+    bench.run_steps(2);
+    bench.get_by_role_and_label(Role::TextInput, "Name").type_text("warm");
+    bench.run_steps(2);
+    bench.get_by_role_and_label(Role::MultilineTextInput, "Note").focus();
+    bench.run_steps(3);
+    bench.get_by_role_and_label(Role::MultilineTextInput, "Note").type_text("a higher temperature");
+    bench.run_steps(3);
+    bench.get_by_label("Keep").click();
+    bench.until("the new name", |window| window.query_by_label("Open: warm").is_some());
+    let record = Run::open(&folder).unwrap().record().clone();
+    assert_eq!((record.name.as_str(), record.note.as_str()), ("warm", "a higher temperature"));
+    assert!(bench.query_by_label("a higher temperature").is_some());
+
+    action(&mut bench, "warm", "Move to the trash…");
+    bench.until("the question", |window| window.query_by_label("Move to the trash").is_some());
+    bench.get_by_label("Cancel").click();
+    bench.run_steps(4);
+    assert!(folder.is_dir());
+    action(&mut bench, "warm", "Move to the trash…");
+    bench.until("the question", |window| window.query_by_label("Move to the trash").is_some());
+    bench.get_by_label("Move to the trash").click();
+    bench.until("the list without it", |window| window.query_by_label("All runs (0)").is_some());
+    assert!(!folder.is_dir() && bench.query_by_label("warm is in the trash.").is_some());
+    assert!(bench.folder().join(format!("workspace/thrown away {run}/model/model.safetensors")).is_file());
+}
+
+#[test]
+fn the_bench_looks_as_it_did() {
+    let mut bench = Bench::pictured();
+    bench.until("data and device", |window| {
+        window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
+    });
+    // Runs that are told of, not computed, so that every picture has the same numbers.
+    write_run(&bench, "first", 0.0);
+    write_run(&bench, "second", 0.4);
+    show_runs(&mut bench, 2);
+    bench.until("the forecast", |window| window.query_by_label_contains(" steps, ").is_some());
+    bench.picture("train_runs");
+    bench.get_by_label("Open: second").click();
+    bench.until("its curves", |window| window.query_by_label("300 / 300").is_some());
+    bench.picture("train_curves");
+    bench.get_by_label("Rank board").click();
+    bench.run_steps(8);
+    bench.picture("train_board");
+    show_runs(&mut bench, 2);
+    bench.get_by_label("Overlay: first").click();
+    bench.get_by_label("Language · 语言").click();
+    bench.run();
+    bench.get_by_label("中文").click();
+    bench.until("Chinese", |window| window.query_by_label("曲线").is_some());
+    bench.get_by_label("曲线").click();
+    bench.until("both runs", |window| window.query_all_by_label("first").next().is_some());
+    bench.picture("train_curves_chinese");
+    bench.get_by_label("日志").click();
+    bench.run_steps(8);
+    bench.picture("train_log_chinese");
+}
