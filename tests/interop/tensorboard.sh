@@ -22,4 +22,4 @@ until [ -n "$(ls "$home"/runs/*/checkpoints 2>/dev/null)" ] && grep -q '"step":3
 kill -9 "$run"
 wait "$run" 2>/dev/null || true
 "$program" train --device cpu --resume "$home"/runs/* --max_steps 60
-"$place/bin/python" tests/interop/tensorboard.py "$home"/runs/*
+"$place/bin/python" tests/interop/read_events.py "$home"/runs/*
