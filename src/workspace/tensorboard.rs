@@ -107,10 +107,10 @@ impl Message {
 mod tests {
     use super::*;
 
-    /// The record that TensorFlow's writer puts at the head of every file; its bytes as `tensorboard` 2.20 writes them,
-    /// but for the time, which is 1.0 here.
+    /// The record that every file begins with, byte by byte as the format has it. TensorBoard's own reader is asked in
+    /// `tests/interop/tensorboard.sh`.
     #[test]
-    fn the_head_of_a_file_is_tensorflow_s() {
+    fn a_file_begins_with_its_time_and_version() {
         let folder = tempfile::tempdir().unwrap();
         EventFile::create(folder.path(), 1.0, None).unwrap();
         let entry = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
