@@ -80,9 +80,9 @@ impl Default for Look {
 impl Look {
     pub const MOST_SMOOTHING: f64 = 0.99;
 
-    /// Whether a value can be drawn.
-    pub fn usable(&self, value: f64) -> bool {
-        value.is_finite() && (!self.logarithmic || value > 0.0)
+    /// Only values above this can be drawn.
+    fn floor(&self) -> f64 {
+        if self.logarithmic { 0.0 } else { f64::NEG_INFINITY }
     }
 
     /// Where a value is drawn.
@@ -117,6 +117,36 @@ impl Dash {
             Self::Long => Some((16.0, 5.0)),
         }
     }
+}
+
+/// The parts of a line that are drawn if dashes of `on` follow gaps of `off`, both measured along x, which never falls.
+/// Along the line itself a noisy one would have thousands of dashes.
+pub fn dashes(points: &[[f64; 2]], on: f64, off: f64) -> Vec<Vec<[f64; 2]>> {
+    let period = on + off;
+    if !(period.is_finite() && on > 0.0 && off > 0.0) {
+        return vec![points.to_vec()];
+    }
+    let mut parts: Vec<Vec<[f64; 2]>> = Vec::new();
+    let mut last_dash = None;
+    let mut add = |dash: i64, point: [f64; 2]| {
+        if last_dash.replace(dash) != Some(dash) {
+            parts.push(Vec::new());
+        }
+        parts.last_mut().into_iter().for_each(|part| part.push(point));
+    };
+    for pair in points.windows(2) {
+        let ([x0, y0], [x1, y1]) = (pair[0], pair[1]);
+        for dash in (x0 / period).floor() as i64..=(x1 / period).floor() as i64 {
+            let begin = dash as f64 * period;
+            let (from, to) = (x0.max(begin), x1.min(begin + on));
+            if from < to || (x0 == x1 && from == to) {
+                let at = |x: f64| if x1 > x0 { [x, y0 + (y1 - y0) * (x - x0) / (x1 - x0)] } else { [x, y0] };
+                add(dash, at(from));
+                add(dash, if x1 > x0 { at(to) } else { pair[1] });
+            }
+        }
+    }
+    parts
 }
 
 /// A run whose curves are drawn.
@@ -157,7 +187,7 @@ impl Line<'_> {
         let values = if smoothed { &self.series.smoothed } else { &self.series.values };
         let x = |index: usize| look.axis.of(&self.table.marks[index]);
         let range = envelope::visible(self.table.marks.len(), x, bounds);
-        let kept = envelope::extremes(values, range, columns, |value| look.usable(value));
+        let kept = envelope::extremes(values, range, columns, look.floor());
         kept.into_iter().map(|index| [x(index), look.height(values[index])]).collect()
     }
 
@@ -269,6 +299,22 @@ mod tests {
         assert!((points[0][1] - 2.0).abs() < 1e-12 && (points[1][1] + 2.0).abs() < 1e-12);
         assert_eq!((points[0][0], points[1][0]), (0.1, 0.3));
         assert!((look.value(look.height(0.05)) - 0.05).abs() < 1e-12);
+    }
+
+    #[test]
+    fn dashes_lie_on_their_line_and_are_as_long_as_they_should_be() {
+        let line: Vec<[f64; 2]> = (0..=100).map(|x| [x as f64 * 0.7, x as f64 * 1.4]).collect();
+        let parts = dashes(&line, 7.0, 3.0);
+        assert_eq!(parts.len(), 7);
+        for (number, part) in parts.iter().enumerate() {
+            let (first, last) = (part[0], part[part.len() - 1]);
+            assert!((first[0] - number as f64 * 10.0).abs() < 1e-9, "{first:?}");
+            assert!((last[0] - (number as f64 * 10.0 + 7.0)).abs() < 1e-9, "{last:?}");
+            assert!(part.iter().all(|[x, y]| (y - 2.0 * x).abs() < 1e-9));
+        }
+        // A steep piece belongs to its dash as a whole.
+        assert_eq!(dashes(&[[1.0, 0.0], [1.0, 9.0]], 7.0, 3.0), [[[1.0, 0.0], [1.0, 9.0]]]);
+        assert_eq!(dashes(&line, f64::NAN, 3.0).concat(), line);
     }
 
     #[test]

@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use eframe::egui::{self, Id, RichText, Sense, WidgetInfo, accesskit};
-use egui_plot::{AxisHints, GridMark, HoverPosition, LineStyle, Plot, PlotBounds, PlotPoint, PlotPoints};
+use egui_plot::{AxisHints, GridMark, HoverPosition, Plot, PlotBounds, PlotPoint};
 
 use super::curves::Chart;
 use super::export::Format;
-use super::look::{Axis, Dash, Line, Look, Source, compact, lines};
+use super::look::{Axis, Dash, Line, Look, Source, compact, dashes, lines};
 use super::watching::WatchAction;
 use super::{RunReport, State, ticks};
 use crate::app::texts::Texts;
 use crate::app::theme::{line, palette, section, size, space};
 
-/// Points of a line per point of the screen's width.
-const COLUMNS_PER_POINT: f32 = 1.0;
+/// Parts of a line per point of the screen's width; each is drawn as its two extremes.
+const PARTS_PER_POINT: f32 = 0.5;
 
 pub fn show(
     ui: &mut egui::Ui,
@@ -143,8 +143,14 @@ fn plot(
 ) {
     let title = texts.get(chart.key());
     ui.label(RichText::new(title).text_style(section()));
-    if lines.len() > 1 || lines.first().is_some_and(|line| line.name != title) {
+    if lines.len() > 1 || matches!(chart, Chart::Loss | Chart::Evaluation) {
         legend(ui, lines, look, actions);
+    }
+    let place = egui::vec2(ui.available_width(), size::PLOT);
+    if !ui.is_rect_visible(egui::Rect::from_min_size(ui.cursor().min, place)) {
+        // Scrolled out of sight: its points are not worth looking through.
+        ui.allocate_space(place);
+        return;
     }
     let axis = look.axis;
     let colours = palette(ui);
@@ -177,27 +183,30 @@ fn plot(
     if reset {
         plot = plot.reset();
     }
-    let columns = (ui.available_width() * COLUMNS_PER_POINT).max(100.0) as usize;
+    let columns = (ui.available_width() * PARTS_PER_POINT).max(100.0) as usize;
     let series = colours.series;
     let shown = plot.show(ui, move |plot| {
         let bounds: PlotBounds = plot.plot_bounds();
         let everything = (f64::NEG_INFINITY, f64::INFINITY);
         let visible = if plot.auto_bounds().x { everything } else { (bounds.min()[0], bounds.max()[0]) };
+        let per_point = bounds.width() / f64::from(place.x);
         let mut draw = |line: &Line, smoothed: bool, faint: bool, dash: Dash| {
             let points = line.points(look, smoothed, visible, columns);
-            let points: Vec<PlotPoint> = points.into_iter().map(|[x, y]| PlotPoint::new(x, y)).collect();
             let colour = series[line.colour % series.len()].gamma_multiply(if faint { 0.3 } else { 1.0 });
             let width = if faint { line::HAIR } else { line::PLOT };
             if line.has_few_points() {
                 let radius = line::PLOT * 1.5;
-                plot.points(
-                    egui_plot::Points::new(line.name.clone(), PlotPoints::Owned(points.clone()))
-                        .color(colour)
-                        .radius(radius),
-                );
+                let marks = egui_plot::Points::new(line.name.clone(), points.clone());
+                plot.points(marks.color(colour).radius(radius));
             }
-            let drawn = egui_plot::Line::new(line.name.clone(), PlotPoints::Owned(points));
-            plot.line(drawn.color(colour).width(width).style(style(dash)).allow_hover(!faint));
+            let parts = match dash.lengths() {
+                Some((on, off)) => dashes(&points, f64::from(on) * per_point, f64::from(off) * per_point),
+                None => vec![points],
+            };
+            for part in parts {
+                let drawn = egui_plot::Line::new(line.name.clone(), part);
+                plot.line(drawn.color(colour).width(width).allow_hover(!faint));
+            }
         };
         for line in &drawn {
             if line.is_smoothed(look) {
@@ -209,15 +218,6 @@ fn plot(
         }
     });
     shown.response.accessible_name(title);
-}
-
-fn style(dash: Dash) -> LineStyle {
-    match dash {
-        Dash::Solid => LineStyle::Solid,
-        Dash::Dashed => LineStyle::Dashed { length: 7.0 },
-        Dash::Dotted => LineStyle::Dotted { spacing: 5.0 },
-        Dash::Long => LineStyle::Dashed { length: 16.0 },
-    }
 }
 
 /// The place on the axis and the value of every line there.
