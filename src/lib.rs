@@ -7,6 +7,7 @@
 //! - [`model`]: text in, vectors out: folder, tokenizer, encoder, heads, weights.
 //! - [`training`]: rows in, tuned model out.
 //! - [`retrieval`]: vectors in, rankings, metrics and comparisons out.
+//! - [`report`]: a comparison as a document to take along.
 //! - [`workspace`]: what lies on disk between two starts: settings, runs, embedding cache.
 //! - [`jobs`]: long work away from the window: start, progress, cancel, fail.
 //! - [`app`]: the window. [`cli`]: the same work without one.
@@ -17,6 +18,7 @@ pub mod compute;
 pub mod dataset;
 pub mod jobs;
 pub mod model;
+pub mod report;
 pub mod retrieval;
 pub mod training;
 pub mod workspace;

@@ -157,6 +157,37 @@ fn a_model_is_trained_compared_and_searched() {
         }
     }
 
+    let sets = |flags: [&str; 2]| {
+        [flags[0], corpus.to_str().unwrap(), flags[1], questions.to_str().unwrap()].map(String::from)
+    };
+    let compare = |command: &str| {
+        let mut compare = weldbench();
+        compare.args([command, "--base", MODEL, "--model", MODEL, "--device", "cpu", "--k", "1,5", "--model"]);
+        compare.arg(&tuned).args(sets(["--corpus", "--questions"]));
+        compare
+    };
+    let done = compare("compare").args(sets(["--general-corpus", "--general-questions"])).assert().success();
+    let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    assert!(text.contains("hit rate@5") && text.matches("better, ").count() == 4, "{text}");
+    let done = compare("compare").arg("--json").assert().success();
+    let result: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    let row = &result["sets"][0]["comparison"]["rows"][0];
+    assert_eq!((&row["metric"], &row["tuned"][0]["paired"]["p"]), (&"recall".into(), &1.0.into()), "{result}");
+    assert_eq!(row["tuned"].as_array().unwrap().len(), 2);
+
+    let report = folder.path().join("report.html");
+    compare("report")
+        .arg("--output")
+        .arg(&report)
+        .args(["--title", "<b>焊接</b>", "--language", "zh"])
+        .assert()
+        .success();
+    let page = fs::read_to_string(&report).unwrap();
+    assert!(page.contains("&lt;b&gt;焊接&lt;/b&gt;") && page.contains("置信区间"), "{page}");
+    let wrong = compare("report").args(["--output", "report.docx"]).assert().code(1);
+    let text = String::from_utf8(wrong.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("report.docx") && text.contains(".html"), "{text}");
+
     let done = weldbench()
         .args(["search", "--base", MODEL, "--device", "cpu", "--k", "2", "--model"])
         .arg(&tuned)

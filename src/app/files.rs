@@ -9,6 +9,7 @@ use eframe::egui;
 use super::background::Background;
 use super::texts::Texts;
 use super::train::Format;
+use crate::report;
 
 /// What a file or folder is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub enum Purpose {
     SaveConfig,
     BaseModel,
     TunedModel,
+    AnotherModel,
+    GeneralCorpus,
+    GeneralQuestions,
+    SaveReport(report::Format),
     Corpus,
     Questions,
     ExportCurves(Format),
@@ -48,9 +53,10 @@ impl Purpose {
             Self::LoadConfig => "dialog_load_config",
             Self::SaveConfig => "dialog_save_config",
             Self::BaseModel => "dialog_base_model",
-            Self::TunedModel => "dialog_tuned_model",
-            Self::Corpus => "dialog_corpus",
-            Self::Questions => "dialog_questions",
+            Self::TunedModel | Self::AnotherModel => "dialog_tuned_model",
+            Self::Corpus | Self::GeneralCorpus => "dialog_corpus",
+            Self::Questions | Self::GeneralQuestions => "dialog_questions",
+            Self::SaveReport(_) => "report",
             Self::ExportCurves(_) => "export_curves",
         }
     }
@@ -71,16 +77,29 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     if let Some(folder) = near.and_then(|path| if path.is_dir() { Some(path) } else { path.parent() }) {
         dialog = dialog.set_directory(folder);
     }
-    if let (Purpose::SaveDataAs | Purpose::ExportShown | Purpose::SaveConfig | Purpose::ExportCurves(_), Some(name)) =
-        (purpose, near.and_then(Path::file_name))
-    {
+    let saves = matches!(
+        purpose,
+        Purpose::SaveDataAs
+            | Purpose::ExportShown
+            | Purpose::SaveConfig
+            | Purpose::ExportCurves(_)
+            | Purpose::SaveReport(_)
+    );
+    if let Some(name) = near.and_then(Path::file_name).filter(|_| saves) {
         dialog = dialog.set_file_name(name.to_string_lossy());
     }
     let jsonl = |dialog: rfd::AsyncFileDialog| dialog.add_filter(texts.get("jsonl_files"), &["jsonl", "json"]);
     let toml = |dialog: rfd::AsyncFileDialog| dialog.add_filter(texts.get("toml_files"), &["toml"]);
     let paths: Pin<Box<dyn Future<Output = Vec<PathBuf>> + Send>> = match purpose {
-        Purpose::TrainModel | Purpose::BaseModel | Purpose::TunedModel | Purpose::Reranker | Purpose::OutputFolder => {
-            Box::pin(one(dialog.pick_folder()))
+        Purpose::TrainModel
+        | Purpose::BaseModel
+        | Purpose::TunedModel
+        | Purpose::AnotherModel
+        | Purpose::Reranker
+        | Purpose::OutputFolder => Box::pin(one(dialog.pick_folder())),
+        Purpose::SaveReport(format) => {
+            let ending = format.ending();
+            Box::pin(one(dialog.add_filter(ending.to_uppercase(), &[ending]).save_file()))
         }
         Purpose::LoadConfig => Box::pin(one(toml(dialog).pick_file())),
         Purpose::SaveConfig => Box::pin(one(toml(dialog).save_file())),
@@ -97,7 +116,11 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
             let all = ["jsonl", "json", "txt", "csv", "tsv", "xlsx", "xls", "ods"];
             Box::pin(one(dialog.add_filter(texts.get("corpus_files"), &all).pick_file()))
         }
-        Purpose::Corpus | Purpose::EvalCorpus | Purpose::Questions => Box::pin(one(jsonl(dialog).pick_file())),
+        Purpose::Corpus
+        | Purpose::EvalCorpus
+        | Purpose::Questions
+        | Purpose::GeneralCorpus
+        | Purpose::GeneralQuestions => Box::pin(one(jsonl(dialog).pick_file())),
         Purpose::TrainData | Purpose::EvalData => {
             let files = jsonl(dialog).pick_files();
             Box::pin(async { files.await.unwrap_or_default().into_iter().map(PathBuf::from).collect() })

@@ -38,6 +38,7 @@ pub mod size {
     pub const SCORE_BAR: f32 = 14.0;
     pub const SCORE_WIDTH: f32 = 160.0;
     pub const LINKS: f32 = 56.0;
+    pub const LIST_MIN: f32 = 280.0;
     pub const HIT_LINES: usize = 3;
     pub const MINIMUM_WINDOW: [f32; 2] = [960.0, 600.0];
     pub const WINDOW: [f32; 2] = [1440.0, 900.0];

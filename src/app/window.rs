@@ -28,6 +28,7 @@ use super::{compare, data, files, theme, train};
 use crate::compute::DeviceInfo;
 use crate::dataset::{DatasetError, Watch};
 use crate::jobs::Jobs;
+use crate::report::ReportError;
 use crate::workspace::{Settings, Workspace, WorkspaceError};
 
 pub use setup::Setup;
@@ -77,6 +78,7 @@ pub struct Window {
     run_work: Vec<Background<run_actions::Done>>,
     trash: fn(&Path) -> Result<(), WorkspaceError>,
     reading: Option<Background<Result<compare_actions::Material, DatasetError>>>,
+    reporting: Option<Background<Result<Vec<PathBuf>, ReportError>>>,
     keeping: Option<Background<Result<(), WorkspaceError>>>,
 }
 
@@ -149,6 +151,7 @@ impl Window {
             run_work: Vec::new(),
             trash: setup.trash,
             reading: None,
+            reporting: None,
             keeping: None,
             context,
         };

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::eval::{Questions, compare};
+use super::eval::{Questions, compare, published};
 use super::follow::time;
 use super::out;
 use super::{Ending, assets, train};
@@ -34,15 +34,15 @@ impl Demo {
             train_data: vec![data.join("train.jsonl")],
             ..Preset::QuickLook.config()
         };
-        let questions = Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?;
+        let sets = [Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?];
 
         out::line(format_args!(
             "1. The starter model searches for the answers to {} questions among {} passages.\n   None of these questions is in the training data; their subjects are.\n",
-            questions.questions.len(),
-            questions.corpus.passages().len()
+            sets[0].set.questions.len(),
+            sets[0].set.corpus.passages().len()
         ));
-        let before = compare(&questions, device.clone(), model.clone(), None, Method::Dense, &KS)?;
-        out::line(before);
+        let before = compare(&sets, device.clone(), vec![model.clone()], Method::Dense, &KS)?;
+        out::line(format_args!("{}\n", published(&before[0])));
 
         out::line(format_args!(
             "2. Fine-tuning on {}, with settings for a short run:\n\n{}",
@@ -58,8 +58,8 @@ impl Demo {
         out::line("");
 
         out::line("3. The tuned model searches for the same questions.\n");
-        let both = compare(&questions, device, model, Some(tuned.clone()), Method::Dense, &KS)?;
-        out::line(both);
+        let both = compare(&sets, device, vec![model, tuned.clone()], Method::Dense, &KS)?;
+        out::line(format_args!("{}\n", published(&both[0])));
         out::line(format_args!(
             "Done in {}. The run is in {}",
             time(started.elapsed()),

@@ -9,9 +9,10 @@ use super::models::Models;
 use super::{Ending, out};
 use crate::compute::DeviceInfo;
 use crate::dataset::{Corpus, Dataset};
-use crate::jobs::compare::{self, CompareEvent, CompareRequest, Question};
+use crate::jobs::compare::{self, CompareEvent, CompareRequest, EvaluationSet, Question};
 use crate::jobs::{Failure, Jobs};
-use crate::retrieval::{Comparison, Method};
+use crate::report::{self, Words};
+use crate::retrieval::{Comparison, Method, Metric, MetricRow};
 use crate::workspace::Workspace;
 
 /// Measure a model on questions with known answers, alone or beside the model that it comes from.
@@ -38,23 +39,16 @@ impl Eval {
         if self.k.is_empty() || self.k.contains(&0) {
             return Err(Ending::Usage("--k takes numbers from 1 on, such as 1,3,6".into()));
         }
-        let questions = Questions::read(&self.models.corpus, &self.questions)?;
-        let Models { model, base, .. } = &self.models;
-        let (first, second) = match base {
-            Some(base) => (base.clone(), Some(model.clone())),
-            None => (model.clone(), None),
-        };
-        let comparison = compare(&questions, self.models.device()?, first, second, method, &self.k)?;
+        let sets = [Questions::read(&self.models.corpus, &self.questions)?];
+        let models = self.models.base.iter().chain([&self.models.model]).cloned().collect();
+        let comparison = compare(&sets, self.models.device()?, models, method, &self.k)?.remove(0);
         if self.json {
-            out::line(format_args!("{:#}", as_json(&comparison, base.is_some())));
+            out::line(format_args!("{:#}", as_json(&comparison)));
         } else {
-            out::line(format_args!(
-                "{} questions, {} passages, {}\n",
-                questions.questions.len(),
-                questions.corpus.passages().len(),
-                self.models.method_name()
-            ));
-            out::line(comparison.to_string().trim_end());
+            let EvaluationSet { corpus, questions } = &sets[0].set;
+            let (questions, passages) = (questions.len(), corpus.passages().len());
+            out::line(format_args!("{questions} questions, {passages} passages, {}\n", self.models.method_name()));
+            out::line(published(&comparison));
         }
         Ok(())
     }
@@ -62,8 +56,9 @@ impl Eval {
 
 /// A corpus and the questions that it answers.
 pub struct Questions {
-    pub corpus: Arc<Corpus>,
-    pub questions: Arc<Vec<Question>>,
+    pub corpus_path: PathBuf,
+    pub questions_path: PathBuf,
+    pub set: EvaluationSet,
 }
 
 impl Questions {
@@ -91,7 +86,8 @@ impl Questions {
                 Failure::new(why, "give the corpus that holds the positives, by id (`pos_ids`) or by text").into()
             );
         }
-        Ok(Self { corpus: Arc::new(corpus), questions: Arc::new(questions) })
+        let set = EvaluationSet { corpus: Arc::new(corpus), questions: Arc::new(questions) };
+        Ok(Self { corpus_path: corpus_path.to_path_buf(), questions_path: questions_path.to_path_buf(), set })
     }
 }
 
@@ -109,49 +105,55 @@ pub fn read_corpus(path: &Path) -> Result<Corpus, Ending> {
     Ok(corpus)
 }
 
-/// Compares two models, or measures one, and shows how far it is.
+/// Measures models, the base model first, on one or two sets, and shows how far it is. One comparison a set.
 pub fn compare(
-    questions: &Questions,
+    sets: &[Questions],
     device: DeviceInfo,
-    base: PathBuf,
-    tuned: Option<PathBuf>,
+    models: Vec<PathBuf>,
     method: Method,
     ks: &[usize],
-) -> Result<Comparison, Ending> {
+) -> Result<Vec<Comparison>, Ending> {
     let request = CompareRequest {
         device,
-        base,
-        tuned,
-        corpus: Arc::clone(&questions.corpus),
-        questions: Arc::clone(&questions.questions),
+        models,
+        sets: sets.iter().map(|set| set.set.clone()).collect(),
         method,
         ks: ks.to_vec(),
         cache: Some(Workspace::open(None)?.cache()),
     };
     let jobs = Jobs::new(|| ());
     let job = compare::start(&jobs, request);
-    let mut compared = None;
+    let mut compared = Vec::new();
     follow(&job, |event, _| {
         if let CompareEvent::Compared(comparison) = event {
-            compared = Some(comparison);
+            compared.push(comparison);
         }
     })?;
-    compared.ok_or_else(|| Failure::new("the comparison ended without a result", "try again").into())
+    if compared.len() < sets.len() {
+        return Err(Failure::new("the comparison ended without a result", "try again").into());
+    }
+    Ok(compared)
+}
+
+/// The metrics in the layout of the published table.
+pub fn published(comparison: &Comparison) -> String {
+    let names = ["base", "tuned"].map(String::from);
+    let table = report::table(&comparison.rows_by_k(&Metric::PUBLISHED), &names, &Words::ENGLISH);
+    table.trim_end().to_owned()
 }
 
 /// `{"tuned": {"1": {"recall": 0.5, …}, …}, "base": …, "change": …}`; change in points of a hundred.
-fn as_json(comparison: &Comparison, two: bool) -> Value {
+fn as_json(comparison: &Comparison) -> Value {
     let mut models = Map::new();
-    let mut put = |model: &str, k: usize, metric: String, value: f64| {
+    let mut put = |model: &str, row: &MetricRow, value: f64| {
         let of_model = models.entry(model).or_insert_with(|| json!({}));
-        of_model[k.to_string()][metric] = json!(value);
+        of_model[row.k.to_string()][row.metric.key()] = json!(value);
     };
     for row in &comparison.rows {
-        let metric = row.metric.to_string().to_lowercase();
-        put(if two { "base" } else { "tuned" }, row.k, metric.clone(), row.base);
-        if let (Some(tuned), Some(change)) = (row.tuned, row.change()) {
-            put("tuned", row.k, metric.clone(), tuned);
-            put("change", row.k, metric, change);
+        put(if row.tuned.is_empty() { "tuned" } else { "base" }, row, row.base);
+        for tuned in &row.tuned {
+            put("tuned", row, tuned.value);
+            put("change", row, tuned.points());
         }
     }
     Value::Object(models)

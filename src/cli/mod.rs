@@ -5,6 +5,8 @@
 //! cancelled.
 
 mod assets;
+mod compare;
+mod comparing;
 mod configuration;
 mod demo;
 mod devices;
@@ -16,6 +18,7 @@ mod interrupt;
 mod mine;
 mod models;
 mod out;
+mod report;
 mod rows_file;
 mod score;
 mod score_pairs;
@@ -51,6 +54,8 @@ pub enum Command {
     Validate(validate::Validate),
     Train(train::Train),
     Eval(eval::Eval),
+    Compare(compare::Compare),
+    Report(report::Report),
     Search(search::Search),
     Encode(encode::Encode),
     Mine(mine::Mine),
@@ -120,6 +125,8 @@ impl Command {
             Self::Validate(command) => command.run(),
             Self::Train(command) => command.run(),
             Self::Eval(command) => command.run(),
+            Self::Compare(command) => command.run(),
+            Self::Report(command) => command.run(),
             Self::Search(command) => command.run(),
             Self::Encode(command) => command.run(),
             Self::Mine(command) => command.run(),

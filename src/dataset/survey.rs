@@ -59,7 +59,7 @@ pub enum LineKind {
 }
 
 /// In what a question is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Script {
     Chinese,
     Latin,

@@ -8,7 +8,7 @@ use super::vectors::{self, Texts};
 use super::{Failure, Instruction, Job, JobContext, Jobs, Room};
 use crate::compute::DeviceInfo;
 use crate::dataset::{Corpus, Row};
-use crate::retrieval::{Hit, Method};
+use crate::retrieval::{Hit, Method, SearchError, Weights, best};
 
 /// What is to be searched. Models and corpus stay loaded, so that the next question is quick.
 pub struct SearchRequest {
@@ -32,8 +32,22 @@ pub struct SearchEvent {
     pub model: PathBuf,
     /// Best first.
     pub hits: Vec<Hit>,
+    /// For hybrid search the dense, sparse and ColBERT scores of all passages, in their order, so that other weights
+    /// rank them anew at once ([`ranked`]).
+    pub parts: Option<Arc<Vec<[f32; 3]>>>,
     /// From the question to the hits, the corpus being encoded already.
     pub seconds: f64,
+}
+
+/// The best `k` passages by the weighted mean of their dense, sparse and ColBERT scores; none where the weights have
+/// no mean.
+pub fn ranked(parts: &[[f32; 3]], weights: Weights, k: usize) -> Vec<Hit> {
+    if !weights.are_valid() {
+        return Vec::new();
+    }
+    let scores: Vec<f32> =
+        parts.iter().map(|[dense, sparse, colbert]| weights.mean(*dense, *sparse, *colbert)).collect();
+    best(&scores, k)
 }
 
 /// Puts a search into the queue of its device; one event a model, in the order of the models.
@@ -43,7 +57,11 @@ pub fn start(jobs: &Jobs, request: SearchRequest) -> Job<SearchEvent> {
 }
 
 fn work(room: &mut Room, context: &JobContext<SearchEvent>, request: &SearchRequest) -> Result<(), Failure> {
-    let options = vectors::options(request.method);
+    // Hybrid search keeps all three scores, also of weight 0.
+    let options = match request.method {
+        Method::Hybrid(_) => vectors::options(Method::Hybrid(Weights::default())),
+        method => vectors::options(method),
+    };
     for model in &request.models {
         vectors::check(room, model, &options)?;
     }
@@ -57,8 +75,21 @@ fn work(room: &mut Room, context: &JobContext<SearchEvent>, request: &SearchRequ
         texts.cache = None;
         let (text, kind) = request.instruction.question(&asked, &folder);
         let query = texts.encode(&[&text], kind)?;
-        let hits = index.search(&query, 0, request.method, request.k)?;
-        context.send(SearchEvent { model: model.clone(), hits, seconds: started.elapsed().as_secs_f64() });
+        let (hits, parts) = match request.method {
+            Method::Hybrid(weights) => {
+                let [dense, sparse, colbert] = [Method::Dense, Method::Sparse, Method::Colbert];
+                let scores = |method| index.scores(&query, 0, method);
+                let (dense, sparse, colbert) = (scores(dense)?, scores(sparse)?, scores(colbert)?);
+                let parts = dense.into_iter().zip(sparse).zip(colbert);
+                let parts: Vec<[f32; 3]> = parts.map(|((dense, sparse), colbert)| [dense, sparse, colbert]).collect();
+                if !weights.are_valid() {
+                    return Err(SearchError::Weights(weights).into());
+                }
+                (ranked(&parts, weights, request.k), Some(Arc::new(parts)))
+            }
+            method => (index.search(&query, 0, method, request.k)?, None),
+        };
+        context.send(SearchEvent { model: model.clone(), hits, parts, seconds: started.elapsed().as_secs_f64() });
     }
     Ok(())
 }
@@ -111,6 +142,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn other_weights_rank_the_passages_as_a_new_search_does() {
+        let texts = ["气孔是气体留在焊缝里", "a crack in the heat-affected zone", "夹渣多在层间", "气孔与夹渣"];
+        let corpus = Arc::new(Corpus::from_bytes(texts.join("\n").as_bytes()));
+        let jobs = Jobs::new(|| ());
+        let weights = |dense, sparse, colbert| Weights { dense, sparse, colbert };
+        let first = ask(&jobs, "夹渣在哪里", Method::Hybrid(weights(1.0, 0.0, 0.0)), &corpus);
+        let parts = first[0].parts.as_ref().unwrap();
+        for weights in [weights(0.2, 0.5, 0.3), weights(0.0, 0.0, 1.0), weights(0.5, 0.5, 0.0)] {
+            let again = ask(&jobs, "夹渣在哪里", Method::Hybrid(weights), &corpus);
+            assert_eq!(ranked(parts, weights, 2), again[0].hits);
+        }
+        assert_eq!(ranked(parts, weights(0.0, 0.0, 0.0), 2), []);
     }
 
     #[test]

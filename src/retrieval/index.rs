@@ -211,7 +211,7 @@ impl Index {
 }
 
 /// The best `k` scores with their places.
-pub(super) fn best(scores: &[f32], k: usize) -> Vec<Hit> {
+pub fn best(scores: &[f32], k: usize) -> Vec<Hit> {
     let mut hits: Vec<Hit> = scores.iter().enumerate().map(|(passage, &score)| Hit { passage, score }).collect();
     let order = |one: &Hit, other: &Hit| descending(one.score, other.score).then(one.passage.cmp(&other.passage));
     if 0 < k && k < hits.len() {

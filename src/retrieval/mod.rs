@@ -13,20 +13,24 @@
 
 mod bm25;
 mod comparison;
+mod groups;
 mod index;
 mod metrics;
 mod mining;
 mod products;
 mod scores;
+mod significance;
 mod suspicion;
 
 pub use bm25::Bm25;
-pub use comparison::{Comparison, Metric, MetricRow, Move, Outcome, evaluate_rankings, moves};
-pub use index::{Hit, Index, SearchError};
+pub use comparison::{Comparison, Group, Metric, MetricRow, Move, Outcome, Tuned, evaluate_rankings, moves, rows_by_k};
+pub use groups::{GroupName, groups};
+pub use index::{Hit, Index, SearchError, best};
 pub use metrics::{Judged, Metrics, evaluate};
 pub use mining::{
     Anchor, Candidate, CandidateSummary, Candidates, Draw, Keep, Mined, MiningOptions, MiningRow, candidates, distinct,
     mine,
 };
 pub use scores::{Method, Weights, colbert_score, dense_score, lexical_score};
+pub use significance::Paired;
 pub use suspicion::{most_suspicious, suspicion};

@@ -19,4 +19,5 @@ pub use folders::Workspace;
 pub use runs::{BestMetric, Events, NewRun, Run, RunRecord, RunState, Runs};
 pub use settings::Settings;
 pub use shipped::shipped;
+pub use time::Utc;
 pub use trash::move_to_trash;

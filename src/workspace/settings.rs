@@ -26,6 +26,12 @@ pub struct Settings {
     /// The questions to compare on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<PathBuf>,
+    /// The passages of the second set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub general_corpus: Option<PathBuf>,
+    /// The questions of the second set, which shows what was forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub general_evaluation: Option<PathBuf>,
     /// The folder of the base model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<PathBuf>,

@@ -51,7 +51,8 @@ fn cell(ui: &mut egui::Ui, state: &State, texts: Texts) {
     let told = state.map_cell.and_then(|[question, passage]| {
         let result = state.result.as_ref()?;
         let (score, right) = result.map(state.map_kind)?.cell(question, passage)?;
-        Some((result.questions.get(question)?, result.corpus.passages().get(passage)?, score, right))
+        let set = &result.sets.first()?.source.set;
+        Some((set.questions.get(question)?, set.corpus.passages().get(passage)?, score, right))
     });
     let Some((question, passage, score, right)) = told else {
         ui.label(RichText::new(texts.get("map_hover")).small().color(weak));

@@ -1,20 +1,26 @@
 //! The compare bench: the same questions, asked of the base model and of the tuned one.
 
+mod found;
+mod groups_view;
 mod heat_map;
 mod heat_map_painter;
 mod map_view;
 mod metrics_view;
+mod questions_view;
 mod ranked_lists;
 mod score_map;
 mod search_view;
 mod setup;
+mod shown;
 mod state;
+
+use std::path::{Path, PathBuf};
 
 use eframe::egui;
 
 pub use heat_map_painter::install as install_painter;
 pub use score_map::MapView;
-pub use state::{KS, MapKind, MethodKind, SHOWN, State, View, Which};
+pub use state::{MapKind, MethodKind, SHOWN, State, View, Which};
 
 use crate::app::error_texts;
 use crate::app::job_texts;
@@ -22,12 +28,18 @@ use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
 use crate::app::widgets::{Severity, empty, notice};
 use crate::jobs::Status;
+use crate::report::Format;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     Choose(Which),
     WithoutTuned,
+    AddModel,
+    RemoveModel(usize),
+    WithoutGeneral,
+    /// The ranks that metrics look at, as they are typed.
+    SetKs(String),
     SetMethod(MethodKind),
     /// Of dense, sparse and ColBERT scores in a hybrid.
     SetWeight(usize, f32),
@@ -38,6 +50,15 @@ pub enum Action {
     /// Take this evaluation question, and search.
     PickQuestion(usize),
     Search,
+    /// Show this one of the evaluated sets.
+    ShowSet(usize),
+    /// Show this one of the tuned models.
+    ShowTuned(usize),
+    AllMetrics(bool),
+    LossesFirst(bool),
+    /// Show an evaluated question side by side.
+    OpenQuestion(String),
+    SaveReport(Format),
     ShowMap(MapKind),
     SetMapView(MapView),
     HoverCell(Option<[usize; 2]>),
@@ -70,7 +91,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
         ui.add_space(space::SMALL);
         failures(ui, state, texts);
         match state.view {
-            View::Metrics => metrics(ui, state, texts),
+            View::Metrics => metrics(ui, state, texts, &mut actions),
+            View::Groups => groups_view::show(ui, state, texts, &mut actions),
+            View::Questions => questions_view::show(ui, state, texts, &mut actions),
             View::Search => search_view::show(
                 ui,
                 state,
@@ -93,7 +116,7 @@ fn failures(ui: &mut egui::Ui, state: &State, texts: Texts) {
     }
 }
 
-fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts) {
+fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
     if let Some(job) = state.evaluation.as_ref().filter(|_| state.is_evaluating()) {
         let progress = job.progress();
         ui.label(job_texts::progress(texts, &progress));
@@ -101,16 +124,28 @@ fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts) {
         ui.add(bar).accessible_name(texts.get("evaluate"));
     }
     match &state.result {
-        Some(result) => {
-            let (questions, passages) = (result.questions.len(), result.corpus.passages().len());
-            let about = texts.with(
-                "metrics_for",
-                &[("method", &texts.get(result.method.key())), ("questions", &questions), ("passages", &passages)],
-            );
-            ui.label(egui::RichText::new(about).small().color(theme::palette(ui).weak));
-            metrics_view::show(ui, texts, &result.measured);
+        Some(_) => {
+            shown::choose(ui, state, texts, actions);
+            metrics_view::show(ui, state, texts, actions);
         }
         None if state.is_evaluating() => {}
         None => empty(ui, texts.get("evaluate_nothing_yet")),
+    }
+}
+
+/// What a model's folder is called; of a run's model, what the run's folder is called.
+fn folder_name(path: &Path) -> String {
+    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    let own = name(path).unwrap_or_else(|| path.display().to_string());
+    let run = path.parent().filter(|folder| own == "model" && folder.join("run.json").is_file()).and_then(name);
+    run.unwrap_or(own)
+}
+
+/// How a model of several is called: base and tuned where there is no third.
+fn model_name(texts: Texts, models: &[PathBuf], at: usize) -> String {
+    match (at, models.len()) {
+        (0, _) => texts.get("base_model").to_owned(),
+        (1, 2) => texts.get("tuned_model").to_owned(),
+        _ => models.get(at).map(|path| folder_name(path)).unwrap_or_default(),
     }
 }

@@ -1,4 +1,4 @@
-//! Two rankings side by side, with lines that join the same passage.
+//! Rankings side by side, with lines that join the same passage.
 
 use eframe::egui::{self, Color32, Pos2, Rect, RichText, Shape, Stroke, epaint::CubicBezierShape};
 
@@ -21,33 +21,39 @@ pub struct Passages<'a> {
     pub right: Option<&'a [usize]>,
 }
 
-/// Draws one list, or two with the moves between them.
-pub fn show(ui: &mut egui::Ui, texts: Texts, base: &Ranking<'_>, tuned: Option<&Ranking<'_>>, passages: &Passages<'_>) {
-    let Some(tuned) = tuned else {
-        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            list(ui, texts, base, &[], passages);
-        });
-        return;
-    };
-    let numbers = |ranking: &Ranking<'_>| ranking.hits.iter().map(|hit| hit.0).collect::<Vec<_>>();
-    let (before, after) = moves(&numbers(base), &numbers(tuned));
-    // Of the base list only what is gone is said; the rest is told where it went to.
-    let gone: Vec<_> = before.into_iter().map(|went| (went == Move::Lost).then_some(went)).collect();
-    let after: Vec<_> = after.into_iter().map(Some).collect();
-    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+/// Draws the lists in columns, the base model's first, with lines that join the same passage in neighbours. What became
+/// of a passage is said against the base model.
+pub fn show(ui: &mut egui::Ui, texts: Texts, rankings: &[Ranking<'_>], passages: &Passages<'_>) {
+    let numbers: Vec<Vec<usize>> =
+        rankings.iter().map(|ranking| ranking.hits.iter().map(|hit| hit.0).collect()).collect();
+    let mut went: Vec<Vec<Option<Move>>> =
+        numbers.iter().skip(1).map(|list| moves(&numbers[0], list).1.into_iter().map(Some).collect()).collect();
+    // Of the base list only what no other list has is said to be gone; the rest is told where it went to.
+    let gone = |passage: &usize| rankings.len() > 1 && !numbers[1..].iter().any(|list| list.contains(passage));
+    let base = numbers.first().map(|list| list.iter().map(|passage| gone(passage).then_some(Move::Lost)).collect());
+    went.insert(0, base.unwrap_or_default());
+    egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
         let whole = ui.available_rect_before_wrap();
-        let width = (whole.width() - size::LINKS) / 2.0;
-        let left = Rect::from_min_max(whole.min, Pos2::new(whole.left() + width, f32::INFINITY));
-        let right =
-            Rect::from_min_max(Pos2::new(whole.right() - width, whole.top()), Pos2::new(whole.right(), f32::INFINITY));
-        let left = column(ui, left, "base list", |ui| list(ui, texts, base, &gone, passages));
-        let right = column(ui, right, "tuned list", |ui| list(ui, texts, tuned, &after, passages));
-        links(ui, base, tuned, &left, &right, &after);
+        let count = rankings.len().max(1) as f32;
+        let width = ((whole.width() - (count - 1.0) * size::LINKS) / count).max(size::LIST_MIN);
+        let mut earlier: Option<Vec<Rect>> = None;
+        for (at, ranking) in rankings.iter().enumerate() {
+            let left = whole.left() + at as f32 * (width + size::LINKS);
+            let area = Rect::from_min_max(Pos2::new(left, whole.top()), Pos2::new(left + width, f32::INFINITY));
+            let cards = column(ui, area, at, |ui| list(ui, texts, ranking, &went[at], passages));
+            if let Some(earlier) = &earlier {
+                links(ui, [&numbers[at - 1], &numbers[at]], [earlier, &cards]);
+            }
+            earlier = Some(cards);
+        }
     });
 }
 
-fn column(ui: &mut egui::Ui, area: Rect, salt: &str, add: impl FnOnce(&mut egui::Ui) -> Vec<Rect>) -> Vec<Rect> {
-    let builder = egui::UiBuilder::new().max_rect(area).id_salt(salt).layout(egui::Layout::top_down(egui::Align::Min));
+fn column(ui: &mut egui::Ui, area: Rect, salt: usize, add: impl FnOnce(&mut egui::Ui) -> Vec<Rect>) -> Vec<Rect> {
+    let builder = egui::UiBuilder::new()
+        .max_rect(area)
+        .id_salt(("ranked list", salt))
+        .layout(egui::Layout::top_down(egui::Align::Min));
     ui.scope_builder(builder, add).inner
 }
 
@@ -59,7 +65,7 @@ fn list(
     moves: &[Option<Move>],
     passages: &Passages<'_>,
 ) -> Vec<Rect> {
-    ui.label(RichText::new(&ranking.title).text_style(section()));
+    ui.add(egui::Label::new(RichText::new(&ranking.title).text_style(section())).truncate());
     let hits = ranking.hits.iter().enumerate();
     hits.map(|(index, (passage, score))| {
         let card = Card {
@@ -146,23 +152,17 @@ fn colour(colours: &Palette, went: Move) -> Color32 {
     }
 }
 
-fn links(
-    ui: &egui::Ui,
-    base: &Ranking<'_>,
-    tuned: &Ranking<'_>,
-    left: &[Rect],
-    right: &[Rect],
-    moves: &[Option<Move>],
-) {
+/// Lines from the places in one list to those in the next, in the colour of the move.
+fn links(ui: &egui::Ui, lists: [&[usize]; 2], cards: [&[Rect]; 2]) {
     let colours = palette(ui);
-    for (to, (passage, _)) in tuned.hits.iter().enumerate() {
-        let Some(from) = base.hits.iter().position(|hit| hit.0 == *passage) else {
+    let went = moves(lists[0], lists[1]).1;
+    for (to, passage) in lists[1].iter().enumerate() {
+        let Some(from) = lists[0].iter().position(|other| other == passage) else {
             continue;
         };
-        let (start, end) = (left[from].right_center(), right[to].left_center());
+        let (start, end) = (cards[0][from].right_center(), cards[1][to].left_center());
         let bend = egui::vec2((end.x - start.x) / 2.0, 0.0);
-        let colour = moves[to].map_or(colours.neutral, |went| colour(colours, went));
-        let stroke = Stroke::new(theme::line::LINK, colour);
+        let stroke = Stroke::new(theme::line::LINK, colour(colours, went[to]));
         ui.painter().add(Shape::CubicBezier(CubicBezierShape::from_points_stroke(
             [start, start + bend, end - bend, end],
             false,

@@ -3,23 +3,10 @@
 use eframe::egui::{self, Key, RichText};
 
 use super::ranked_lists::{self, Passages, Ranking};
-use super::{Action, State};
+use super::{Action, State, model_name};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, space};
 use crate::app::widgets::empty;
-
-/// What a search found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Found {
-    pub question: String,
-    /// Passage number and score, the best first.
-    pub base: Vec<(usize, f32)>,
-    pub tuned: Option<Vec<(usize, f32)>>,
-    /// Seconds that each search took.
-    pub seconds: Vec<f64>,
-    /// Known where the question is one of the evaluation questions.
-    pub right: Option<Vec<usize>>,
-}
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions: &mut Vec<Action>) {
     question_box(ui, state, texts, ready, actions);
@@ -30,14 +17,18 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions
     };
     ui.label(RichText::new(found.question.as_str()).strong());
     let passages = Passages { all: corpus.passages(), right: found.right.as_deref() };
-    let title = |key: &str, index: usize| match found.seconds.get(index) {
-        Some(seconds) => texts
-            .with("ranking_title", &[("model", &texts.get(key)), ("milliseconds", &format!("{:.0}", seconds * 1e3))]),
-        None => texts.get(key).to_string(),
-    };
-    let base = Ranking { title: title("base_model", 0), hits: &found.base };
-    let tuned = found.tuned.as_deref().map(|hits| Ranking { title: title("tuned_model", 1), hits });
-    ranked_lists::show(ui, texts, &base, tuned.as_ref(), &passages);
+    let rankings: Vec<Ranking> = found
+        .lists
+        .iter()
+        .enumerate()
+        .map(|(at, list)| {
+            let milliseconds = format!("{:.0}", list.seconds * 1e3);
+            let model = model_name(texts, &found.models, at);
+            let title = texts.with("ranking_title", &[("model", &model), ("milliseconds", &milliseconds)]);
+            Ranking { title, hits: &list.hits }
+        })
+        .collect();
+    ranked_lists::show(ui, texts, &rankings, &passages);
 }
 
 fn question_box(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions: &mut Vec<Action>) {

@@ -29,7 +29,9 @@ impl Window {
         self.drain_listing();
         self.drain_run_work();
         self.drain_reading();
+        self.drain_reporting();
         self.compare.drain();
+        self.search_while_typing();
         self.drain_settings();
     }
 
@@ -69,6 +71,18 @@ impl Window {
             Purpose::SaveConfig => self.save_config(path),
             Purpose::BaseModel => self.compare.base = Some(path),
             Purpose::TunedModel => self.compare.tuned = Some(path),
+            Purpose::AnotherModel => self.compare.more.push(path),
+            Purpose::SaveReport(format) => self.save_report(path, format),
+            Purpose::GeneralCorpus => {
+                self.compare.general_corpus_path = Some(path.clone());
+                self.settings.general_corpus = Some(path);
+                self.read_material();
+            }
+            Purpose::GeneralQuestions => {
+                self.compare.general_questions_path = Some(path.clone());
+                self.settings.general_evaluation = Some(path);
+                self.read_material();
+            }
             Purpose::Corpus => {
                 self.compare.corpus_path = Some(path.clone());
                 self.settings.corpus = Some(path);
@@ -119,6 +133,8 @@ impl Window {
         self.compare.base = start.model;
         self.compare.corpus_path = start.corpus;
         self.compare.questions_path = start.questions;
+        self.compare.general_corpus_path = self.settings.general_corpus.clone().filter(|path| path.exists());
+        self.compare.general_questions_path = self.settings.general_evaluation.clone().filter(|path| path.exists());
         self.read_material();
         self.look_for_runs();
     }
