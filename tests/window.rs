@@ -204,14 +204,6 @@ fn every_bench_looks_as_it_did() {
     bench.get_by_label("Train").click();
     bench.until("the form", |window| window.query_by_label("Start training").is_some());
     bench.picture("train");
-    bench.get_by_label("Compare").click();
-    bench.until("questions", |window| window.query_by_label("24 questions").is_some());
-    bench.get_by_label("Evaluate").click();
-    bench.until("the metrics", |window| window.query_by_label("nDCG@6").is_some());
-    bench.picture("compare_metrics");
-    bench.get_by_label("Score map").click();
-    bench.run();
-    bench.picture("compare_map");
     bench.get_by_label("Language · 语言").click();
     bench.run();
     bench.get_by_label("中文").click();

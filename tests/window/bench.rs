@@ -66,6 +66,15 @@ impl Bench {
         Self { harness: open(&folder, paths.clone(), true), folder, paths }
     }
 
+    /// With the toy rows and these models to compare, the base model first; drawn on software Vulkan if pictures are to be
+    /// taken.
+    pub fn comparing(models: &[&str], pictured: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(&folder, None);
+        let paths: Vec<PathBuf> = models.iter().chain([&TOY_DATA]).map(|path| repository(path)).collect();
+        Self { harness: open(&folder, paths.clone(), pictured), folder, paths }
+    }
+
     /// The same workspace in a new window; the old one had no time to tidy up.
     pub fn crash_and_open_again(self) -> Self {
         let Self { harness, folder, paths } = self;

@@ -70,7 +70,7 @@ fn table(ui: &mut egui::Ui, texts: Texts, rows: &[&MetricRow], shown: usize) {
     let weak = palette(ui).weak;
     let compared = rows.iter().any(|row| row.tuned.len() > shown);
     let heads = ["metric", "base_model", "tuned_model", "change_in_points", "interval", "better_worse", "p_value"];
-    egui::Grid::new("metrics").striped(true).min_col_width(size::MARKS).spacing([space::LARGE, space::SMALL]).show(
+    egui::Grid::new("metrics").striped(true).min_col_width(size::MARKS).spacing([space::LARGE, space::TINY]).show(
         ui,
         |ui| {
             for key in &heads[..if compared { heads.len() } else { 2 }] {

@@ -11,7 +11,8 @@ pub fn choose(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<
     let (Some(result), Some(evaluated)) = (&state.result, state.evaluated()) else {
         return;
     };
-    ui.horizontal_wrapped(|ui| {
+    let several = result.sets.len() > 1 || result.models.len() > 2;
+    let choices = |ui: &mut egui::Ui| {
         if result.sets.len() > 1 {
             for (at, set) in result.sets.iter().enumerate() {
                 if ui.add(egui::Button::selectable(state.shown[0] == at, set.source.name())).clicked() {
@@ -26,7 +27,10 @@ pub fn choose(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<
                 actions.push(Action::ShowTuned(at));
             }
         }
-    });
+    };
+    if several {
+        ui.horizontal_wrapped(choices);
+    }
     let set = &evaluated.source.set;
     let (questions, passages) = (set.questions.len(), set.corpus.passages().len());
     let method = texts.get(result.method.key());

@@ -131,6 +131,8 @@ impl Window {
         self.waiting = start.data;
         self.train.form.config.model_name_or_path = start.model.clone().unwrap_or_default();
         self.compare.base = start.model;
+        let mut others = start.others.into_iter();
+        (self.compare.tuned, self.compare.more) = (others.next(), others.collect());
         self.compare.corpus_path = start.corpus;
         self.compare.questions_path = start.questions;
         self.compare.general_corpus_path = self.settings.general_corpus.clone().filter(|path| path.exists());

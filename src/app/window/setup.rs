@@ -44,6 +44,8 @@ impl Setup {
 pub(super) struct Start {
     pub data: Vec<PathBuf>,
     pub model: Option<PathBuf>,
+    /// Models that the first one is compared with.
+    pub others: Vec<PathBuf>,
     pub corpus: Option<PathBuf>,
     pub questions: Option<PathBuf>,
 }
@@ -51,7 +53,8 @@ pub(super) struct Start {
 impl Start {
     /// What was given, else what was open last, else the sample workspace.
     pub fn of(options: &StartOptions, settings: &Settings) -> Self {
-        let given = options.paths.iter().find(|path| path.is_dir()).cloned();
+        let mut folders = options.paths.iter().filter(|path| path.is_dir()).cloned();
+        let (given, others) = (folders.next(), folders.collect());
         let files: Vec<PathBuf> = options.paths.iter().filter(|path| !path.is_dir()).cloned().collect();
         let last = |path: &Option<PathBuf>| path.clone().filter(|path| path.exists());
         let recent = settings.recent_data.first().cloned();
@@ -62,6 +65,7 @@ impl Start {
                 files
             },
             model: given.or_else(|| last(&settings.model)).or_else(|| shipped("assets/starter-model")),
+            others,
             corpus: last(&settings.corpus).or_else(|| shipped("sample_data/corpus.jsonl")),
             questions: last(&settings.evaluation).or_else(|| shipped("sample_data/eval.jsonl")),
         }

@@ -1,0 +1,104 @@
+//! The compare bench: numbers, groups, questions by gain, and several models side by side.
+
+mod window {
+    #[allow(dead_code, reason = "other tests use the rest")]
+    pub mod bench;
+}
+
+use eframe::egui::accesskit::Role;
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use window::bench::{Bench, TOY_MODEL};
+
+const OTHER: &str = "assets/starter-model";
+
+fn evaluated(models: &[&str], pictured: bool) -> Bench {
+    let mut bench = Bench::comparing(models, pictured);
+    bench.until("the device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Compare").click();
+    bench.until("questions", |window| window.query_by_label("24 questions").is_some());
+    bench.get_by_label("Evaluate").click();
+    bench.until("the metrics", |window| window.query_by_label("nDCG@10").is_some());
+    bench
+}
+
+#[test]
+fn the_numbers_say_what_is_more_than_chance_and_lead_to_the_questions() {
+    let mut bench = evaluated(&[TOY_MODEL, OTHER], false);
+    assert!(bench.query_by_label_contains("questions better, ").is_some(), "no finding in words");
+    assert!(bench.query_by_label("hit rate@3").is_none());
+    bench.get_by_label("All metrics").click();
+    bench.until("all metrics", |window| window.query_by_label("hit rate@3").is_some());
+
+    bench.get_by_label("Groups").click();
+    bench.until("groups", |window| window.query_by_label("By length of the question").is_some());
+    bench.get_by_label("Questions").click();
+    bench.until("questions by gain", |window| window.query_by_label("Losses first").is_some());
+    bench.get_by_label("Losses first").click();
+    bench.run_steps(3);
+
+    // The first question of the list, side by side.
+    let first = bench.query_all_by_label_contains(" → ").count();
+    assert!(first > 3, "{first} questions are shown");
+    let rows = std::fs::read_to_string(window::bench::repository(window::bench::TOY_DATA)).unwrap();
+    let texts: Vec<String> = rows
+        .lines()
+        .map(|row| serde_json::from_str::<serde_json::Value>(row).unwrap()["query"].as_str().unwrap().to_owned())
+        .collect();
+    let shown = texts.iter().find(|text| bench.query_by_label(text.as_str()).is_some()).expect("a question").clone();
+    bench.get_by_label(&shown).click();
+    bench.until("both lists", |window| window.query_by_label_contains("Tuned model · ").is_some());
+    assert!(bench.query_all_by_label_contains("★").count() > 0, "no right passage is marked");
+}
+
+#[test]
+fn typing_searches_once_the_corpus_is_embedded() {
+    let mut bench = Bench::comparing(&[TOY_MODEL, OTHER, TOY_MODEL], false);
+    bench.until("the device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Compare").click();
+    bench.until("questions", |window| window.query_by_label("24 questions").is_some());
+    bench.get_by_label("Search").click();
+    bench.run();
+    let field = |bench: &mut Bench, text: &str| {
+        bench.get_by_role_and_label(Role::TextInput, "Question").focus();
+        bench.run_steps(2);
+        bench.get_by_role_and_label(Role::TextInput, "Question").type_text(text);
+        bench.run_steps(2);
+    };
+    field(&mut bench, "pore");
+    let search = bench.get_all_by_label("Search").last().expect("a button");
+    search.click();
+    bench.until("three lists", |window| window.query_by_label_contains("starter-model · ").is_some());
+    assert_eq!(bench.query_all_by_label_contains(" ms").count(), 3);
+    assert!(bench.query_by_label("pore").is_some());
+    field(&mut bench, "s");
+    bench.until("the new question's lists", |window| window.query_by_label("pores").is_some());
+}
+
+#[test]
+fn wrong_numbers_of_passages_are_told_and_nothing_starts() {
+    let mut bench = Bench::comparing(&[TOY_MODEL], false);
+    bench.until("the device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Compare").click();
+    bench.until("questions", |window| window.query_by_label("24 questions").is_some());
+    bench.get_by_role_and_label(Role::TextInput, "Look at the first").focus();
+    bench.run();
+    bench.get_by_role_and_label(Role::TextInput, "Look at the first").type_text(", x");
+    bench.until("the reason", |window| window.query_by_label_contains("Give numbers from 1 on").is_some());
+    assert!(bench.get_by_label("Evaluate").accesskit_node().is_disabled());
+}
+
+#[test]
+fn the_compare_bench_looks_as_it_did() {
+    let mut bench = evaluated(&[TOY_MODEL, OTHER], true);
+    bench.picture("compare_metrics");
+    bench.get_by_label("Groups").click();
+    bench.run();
+    bench.picture("compare_groups");
+    bench.get_by_label("Questions").click();
+    bench.run();
+    bench.picture("compare_questions");
+    bench.get_by_label("Score map").click();
+    bench.run();
+    bench.picture("compare_map");
+}
