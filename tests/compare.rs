@@ -75,6 +75,43 @@ fn typing_searches_once_the_corpus_is_embedded() {
     bench.until("the new question's lists", |window| window.query_by_label("pores").is_some());
 }
 
+/// Searches for a question and asks why the first passage of the base model scores what it scores.
+fn explained(bench: &mut Bench) {
+    bench.until("the device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Compare").click();
+    bench.until("questions", |window| window.query_by_label("24 questions").is_some());
+    bench.get_by_label("Search").click();
+    bench.run();
+    bench.get_by_role_and_label(Role::TextInput, "Question").focus();
+    bench.run_steps(2);
+    bench.get_by_role_and_label(Role::TextInput, "Question").type_text("气孔 porosity 焊接");
+    bench.run_steps(2);
+    bench.get_all_by_label("Search").last().expect("a button").click();
+    bench.until("both lists", |window| window.query_by_label_contains("Tuned model · ").is_some());
+    bench.get_all_by_label("Why").next().expect("a button").click();
+    bench.until("both explanations", |window| {
+        window.query_all_by_label("Tuned model").count() == 2
+            && window.query_by_label_contains("has no heads").is_some()
+    });
+}
+
+#[test]
+fn a_score_is_explained_and_the_lists_come_back() {
+    let mut bench = Bench::comparing(&[TOY_MODEL, OTHER], false);
+    explained(&mut bench);
+    assert_eq!(bench.query_all_by_label("Dense").count(), 3, "one in each model, and the method");
+    assert!(bench.query_all_by_role_and_label(Role::Image, "Scale of the colours").count() == 1);
+    bench.get_by_label_contains("Back to the lists").click();
+    bench.until("the lists again", |window| window.query_by_label_contains("Tuned model · ").is_some());
+}
+
+#[test]
+fn an_explanation_looks_as_it_did() {
+    let mut bench = Bench::comparing(&[TOY_MODEL, OTHER], true);
+    explained(&mut bench);
+    bench.picture("compare_why");
+}
+
 #[test]
 fn wrong_numbers_of_passages_are_told_and_nothing_starts() {
     let mut bench = Bench::comparing(&[TOY_MODEL], false);

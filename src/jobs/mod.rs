@@ -30,6 +30,7 @@
 
 pub mod compare;
 mod error;
+pub mod explain;
 mod failure;
 mod instruction;
 mod job;

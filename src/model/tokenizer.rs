@@ -1,5 +1,6 @@
 //! Text into token ids, cut and padded as FlagEmbedding does.
 
+use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -74,6 +75,26 @@ impl Tokenizer {
             }
         }
         Ok(ids)
+    }
+
+    /// The tokens of a text as [`Self::ids`] makes them, each with the bytes of the text that it stands for; nothing for
+    /// special tokens.
+    pub fn tokens(&self, text: &str, max_length: Option<usize>) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
+        let encoding = self.inner.encode(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let specials = encoding.get_special_tokens_mask();
+        let offsets = encoding.get_offsets().iter().zip(specials);
+        let spans = offsets.map(|(&(start, end), special)| {
+            let whole = *special == 0 && text.get(start..end).is_some();
+            if whole { start..end } else { 0..0 }
+        });
+        let ids = self.ids(text, max_length)?;
+        let mut tokens: Vec<(u32, Range<usize>)> = ids.into_iter().zip(spans).collect();
+        if let Some((id, span)) = tokens.last_mut()
+            && self.is_special(*id)
+        {
+            *span = 0..0;
+        }
+        Ok(tokens)
     }
 
     /// Ids of many texts, in their order.

@@ -1,18 +1,21 @@
 //! Exact search over a corpus's vectors.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::dense::{longest, nearest, promising};
 use super::metrics::descending;
 use super::products::products;
 use super::scores::{Method, Weights, colbert_score};
 use crate::model::{Embeddings, SparseVector};
 
 /// Questions searched for between two calls of the progress callback.
-const QUESTIONS_TOGETHER: usize = 32;
+const QUESTIONS_TOGETHER: usize = 128;
 
 /// Passages that a thread takes at a time.
 const PASSAGES_TOGETHER: usize = 256;
@@ -47,6 +50,8 @@ pub struct Index {
     embeddings: Embeddings,
     /// For each token the passages that hold it, ascending, with its weight there.
     postings: HashMap<u32, Vec<(usize, f32)>>,
+    /// The length of the longest dense vector, once it was asked for.
+    longest: OnceLock<f64>,
 }
 
 impl Index {
@@ -58,7 +63,7 @@ impl Index {
                 postings.entry(id).or_default().push((passage, weight));
             }
         }
-        Self { embeddings, postings }
+        Self { embeddings, postings, longest: OnceLock::new() }
     }
 
     /// The number of passages.
@@ -110,8 +115,19 @@ impl Index {
         let all: Vec<usize> = (0..queries.len()).collect();
         let mut hits = Vec::with_capacity(all.len());
         for rows in all.chunks(together) {
-            let scores = self.block(queries, rows, weights);
-            hits.par_extend(scores.par_iter().map(|scores| best(scores, k)));
+            let only_dense = weights.sparse == 0.0 && weights.colbert == 0.0;
+            let passages = &self.embeddings.dense;
+            let nearest = || {
+                let longest = *self.longest.get_or_init(|| longest(passages));
+                nearest(&queries.dense.select(rows), passages, longest, k)
+            };
+            match only_dense.then(nearest).flatten() {
+                Some(nearest) => hits.extend(nearest),
+                None => {
+                    let scores = self.block(queries, rows, weights);
+                    hits.par_extend(scores.par_iter().map(|scores| best(scores, k)));
+                }
+            }
             if progress(hits.len(), all.len()).is_break() && hits.len() < all.len() {
                 return Err(SearchError::Stopped);
             }
@@ -158,18 +174,33 @@ impl Index {
         if self.is_empty() {
             return zeros();
         }
-        let dense = if weights.dense > 0.0 { self.dense(queries, rows) } else { zeros() };
-        let (mut sparse, mut colbert) = (zeros(), zeros());
+        // A score that stands alone is its own mean.
+        let alone = |weight: f32| weight == 1.0 && weights.dense + weights.sparse + weights.colbert == weight;
+        let dense = if weights.dense > 0.0 { self.dense(queries, rows) } else { Vec::new() };
+        if alone(weights.dense) {
+            return dense;
+        }
+        let (mut sparse, mut colbert) = (Vec::new(), Vec::new());
         if weights.sparse > 0.0 {
+            sparse = zeros();
             sparse.par_iter_mut().zip(rows).for_each(|(scores, &row)| self.sparse(&queries.sparse[row], scores));
         }
+        if alone(weights.sparse) {
+            return sparse;
+        }
         if weights.colbert > 0.0 {
+            colbert = zeros();
             for (scores, &row) in colbert.iter_mut().zip(rows) {
                 let passages = self.embeddings.colbert.par_iter();
                 let query = &queries.colbert[row];
                 scores.par_iter_mut().zip(passages).for_each(|(score, passage)| *score = colbert_score(query, passage));
             }
         }
+        if alone(weights.colbert) {
+            return colbert;
+        }
+        let [dense, sparse, colbert] =
+            [dense, sparse, colbert].map(|scores| if scores.is_empty() { zeros() } else { scores });
         (dense.into_par_iter().zip(sparse).zip(colbert))
             .map(|((mut dense, sparse), colbert)| {
                 for ((dense, sparse), colbert) in dense.iter_mut().zip(sparse).zip(colbert) {
@@ -212,14 +243,26 @@ impl Index {
 
 /// The best `k` scores with their places.
 pub fn best(scores: &[f32], k: usize) -> Vec<Hit> {
+    if 0 < k && k.saturating_mul(8) < scores.len() {
+        let mut hits = promising(scores, 0, k, 0.0);
+        if hits.len() >= k {
+            hits.sort_unstable_by(by_score);
+            hits.truncate(k);
+            return hits;
+        }
+    }
     let mut hits: Vec<Hit> = scores.iter().enumerate().map(|(passage, &score)| Hit { passage, score }).collect();
-    let order = |one: &Hit, other: &Hit| descending(one.score, other.score).then(one.passage.cmp(&other.passage));
     if 0 < k && k < hits.len() {
-        hits.select_nth_unstable_by(k - 1, order);
+        hits.select_nth_unstable_by(k - 1, by_score);
     }
     hits.truncate(k);
-    hits.sort_unstable_by(order);
+    hits.sort_unstable_by(by_score);
     hits
+}
+
+/// High scores first, of equal ones the earlier passage; what is not a number last.
+pub(super) fn by_score(one: &Hit, other: &Hit) -> Ordering {
+    descending(one.score, other.score).then(one.passage.cmp(&other.passage))
 }
 
 #[cfg(test)]
@@ -342,16 +385,16 @@ mod tests {
     #[test]
     fn progress_reaches_the_end_and_can_stop() {
         let index = Index::new(dense(1, &[1.0]));
-        let queries = dense(100, &[1.0; 100]);
+        let queries = dense(300, &[1.0; 300]);
         let mut seen = Vec::new();
         let all = index.search_all(&queries, Method::Dense, 1, &mut |done, total| {
             seen.push((done, total));
             ControlFlow::Continue(())
         });
-        assert_eq!(all.unwrap().len(), 100);
-        assert_eq!(seen, [(32, 100), (64, 100), (96, 100), (100, 100)]);
+        assert_eq!(all.unwrap().len(), 300);
+        assert_eq!(seen, [(128, 300), (256, 300), (300, 300)]);
         let mut stop =
-            |done: usize, _: usize| if done > 32 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            |done: usize, _: usize| if done > 128 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         assert_eq!(index.search_all(&queries, Method::Dense, 1, &mut stop), Err(SearchError::Stopped));
     }
 }

@@ -13,6 +13,8 @@
 
 mod bm25;
 mod comparison;
+mod dense;
+mod explain;
 mod groups;
 mod index;
 mod metrics;
@@ -24,6 +26,7 @@ mod suspicion;
 
 pub use bm25::Bm25;
 pub use comparison::{Comparison, Group, Metric, MetricRow, Move, Outcome, Tuned, evaluate_rankings, moves, rows_by_k};
+pub use explain::{Interaction, contributions};
 pub use groups::{GroupName, groups};
 pub use index::{Hit, Index, SearchError, best};
 pub use metrics::{Judged, Metrics, evaluate};

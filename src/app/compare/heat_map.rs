@@ -1,4 +1,4 @@
-//! The score map as a part of the bench: zoom, hover, and what the cell under the pointer is.
+//! The score map as a part of the bench: zoom, hover, and what its colours mean.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use eframe::egui::{self, Rect, RichText, Sense};
 use super::heat_map_painter;
 use super::score_map::{MapView, ScoreMap};
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, space};
+use crate::app::theme::{palette, size, space};
 
 /// How fast the wheel zooms: points of scrolling for a factor of e.
 const POINTS_PER_E: f32 = 200.0;
@@ -42,7 +42,7 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, map: &Arc<ScoreMap>, view: &mut Map
 }
 
 /// The shader counts whole pixels.
-fn pixel_aligned(ui: &egui::Ui, area: Rect) -> Rect {
+pub fn pixel_aligned(ui: &egui::Ui, area: Rect) -> Rect {
     let scale = ui.pixels_per_point();
     Rect::from_min_max(
         (area.min.to_vec2() * scale).round().to_pos2() / scale,
@@ -50,21 +50,32 @@ fn pixel_aligned(ui: &egui::Ui, area: Rect) -> Rect {
     )
 }
 
-fn legend(ui: &mut egui::Ui, texts: Texts, map: &ScoreMap) {
+/// What the colours mean: a bar with its lowest, middle and highest score.
+pub fn scale_bar(ui: &mut egui::Ui, texts: Texts, map: &ScoreMap) {
+    let Some(scale) = map.scale() else { return };
     let (low, high) = map.range();
     let weak = palette(ui).weak;
-    let key = if map.is_change() { "map_legend_change" } else { "map_legend" };
+    let value = |value: f32| RichText::new(format!("{value:.3}")).small().monospace().color(weak);
+    ui.horizontal(|ui| {
+        ui.label(value(low));
+        let size = egui::vec2(size::SCORE_WIDTH, size::SCORE_BAR);
+        let (area, response) = ui.allocate_exact_size(size, Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, texts.get("scale_bar")));
+        let view = MapView::whole(scale.shape());
+        heat_map_painter::show(ui.painter(), pixel_aligned(ui, area), scale, &view, None, ui.visuals().dark_mode);
+        response.on_hover_text(format!("{:.3}", (low + high) / 2.0));
+        ui.label(value(high));
+    });
+}
+
+fn legend(ui: &mut egui::Ui, texts: Texts, map: &ScoreMap) {
+    let weak = palette(ui).weak;
     ui.horizontal_wrapped(|ui| {
         let [questions, passages] = map.shape();
-        ui.label(
-            RichText::new(texts.with(key, &[("low", &format!("{low:.3}")), ("high", &format!("{high:.3}"))]))
-                .small()
-                .color(weak),
-        );
-        ui.label(
-            RichText::new(texts.with("map_size", &[("questions", &questions), ("passages", &passages)]))
-                .small()
-                .color(weak),
-        );
+        let size = texts.with("map_size", &[("questions", &questions), ("passages", &passages)]);
+        ui.label(RichText::new(size).small().color(weak));
+        scale_bar(ui, texts, map);
     });
+    let key = if map.is_change() { "map_legend_change" } else { "map_legend" };
+    ui.label(RichText::new(texts.get(key)).small().color(weak));
 }

@@ -1,4 +1,4 @@
-//! Draws a score map in egui's wgpu pass with `shaders/heat_map.wgsl`.
+//! Draws a score map in egui's wgpu pass with `shaders/heatmap.wgsl`.
 
 use std::sync::Arc;
 
@@ -27,12 +27,21 @@ struct Uniform {
 /// Wide enough for the shader's view of any number of cells that fit.
 const MOST_TEXELS_IN_A_ROW: u32 = 4096;
 
-/// The pipeline, and the map that lies on the graphics card.
+/// Maps that stay on the graphics card: two side by side, their scales, and the last ones.
+const MOST_MAPS: usize = 8;
+
+/// The pipeline, and the maps that lie on the graphics card, the latest last.
 struct Resources {
     pipeline: wgpu::RenderPipeline,
     layout: wgpu::BindGroupLayout,
     linear_target: bool,
-    uploaded: Option<Uploaded>,
+    uploaded: Vec<Uploaded>,
+}
+
+impl Resources {
+    fn uploaded(&self, map: &Arc<ScoreMap>) -> Option<&Uploaded> {
+        self.uploaded.iter().find(|uploaded| Arc::ptr_eq(&uploaded.map, map))
+    }
 }
 
 struct Uploaded {
@@ -46,7 +55,7 @@ pub fn install(state: &RenderState) -> usize {
     let device = &state.device;
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some("heat map"),
-        source: wgpu::ShaderSource::Wgsl(include_str!("../../../shaders/heat_map.wgsl").into()),
+        source: wgpu::ShaderSource::Wgsl(include_str!("../../../shaders/heatmap.wgsl").into()),
     });
     let layout = layout(device);
     let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -76,7 +85,12 @@ pub fn install(state: &RenderState) -> usize {
         cache: None,
     });
     let linear_target = state.target_format.is_srgb();
-    state.renderer.write().callback_resources.insert(Resources { pipeline, layout, linear_target, uploaded: None });
+    state.renderer.write().callback_resources.insert(Resources {
+        pipeline,
+        layout,
+        linear_target,
+        uploaded: Vec::new(),
+    });
     (row_width(device) * device.limits().max_texture_dimension_2d) as usize
 }
 
@@ -146,10 +160,14 @@ impl egui_wgpu::CallbackTrait for Paint {
         let Some(resources) = resources.get_mut::<Resources>() else {
             return Vec::new();
         };
-        if !resources.uploaded.as_ref().is_some_and(|uploaded| Arc::ptr_eq(&uploaded.map, &self.map)) {
-            resources.uploaded = Some(upload(device, queue, &resources.layout, &self.map));
+        if resources.uploaded(&self.map).is_none() {
+            if resources.uploaded.len() >= MOST_MAPS {
+                resources.uploaded.remove(0);
+            }
+            let uploaded = upload(device, queue, &resources.layout, &self.map);
+            resources.uploaded.push(uploaded);
         }
-        if let Some(uploaded) = &resources.uploaded {
+        if let Some(uploaded) = resources.uploaded(&self.map) {
             let uniform = self.uniform(screen.pixels_per_point, resources.linear_target);
             queue.write_buffer(&uploaded.uniform, 0, bytemuck::bytes_of(&uniform));
         }
@@ -165,7 +183,7 @@ impl egui_wgpu::CallbackTrait for Paint {
         let Some(resources) = resources.get::<Resources>() else {
             return;
         };
-        if let Some(uploaded) = &resources.uploaded {
+        if let Some(uploaded) = resources.uploaded(&self.map) {
             pass.set_pipeline(&resources.pipeline);
             pass.set_bind_group(0, &uploaded.group, &[]);
             pass.draw(0..3, 0..1);

@@ -13,6 +13,8 @@ mod search_view;
 mod setup;
 mod shown;
 mod state;
+mod why;
+mod why_view;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,7 @@ use eframe::egui;
 pub use heat_map_painter::install as install_painter;
 pub use score_map::MapView;
 pub use state::{MapKind, MethodKind, SHOWN, State, View, Which};
+pub use why::Why;
 
 use crate::app::error_texts;
 use crate::app::job_texts;
@@ -59,6 +62,9 @@ pub enum Action {
     /// Show an evaluated question side by side.
     OpenQuestion(String),
     SaveReport(Format),
+    /// Why this passage scores what it scores for the question that was searched for.
+    Explain(usize),
+    CloseExplanation,
     ShowMap(MapKind),
     SetMapView(MapView),
     HoverCell(Option<[usize; 2]>),
@@ -108,7 +114,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
 }
 
 fn failures(ui: &mut egui::Ui, state: &State, texts: Texts) {
-    let statuses = [state.evaluation.as_ref().map(|job| job.status()), state.search.as_ref().map(|job| job.status())];
+    let why = state.why.as_ref().map(|why| why.job.status());
+    let statuses =
+        [state.evaluation.as_ref().map(|job| job.status()), state.search.as_ref().map(|job| job.status()), why];
     for status in statuses.into_iter().flatten() {
         if let Status::Failed(failure) = status {
             notice(ui, Severity::Error, &error_texts::failure(texts, &failure));

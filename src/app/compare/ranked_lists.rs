@@ -22,8 +22,9 @@ pub struct Passages<'a> {
 }
 
 /// Draws the lists in columns, the base model's first, with lines that join the same passage in neighbours. What became
-/// of a passage is said against the base model.
-pub fn show(ui: &mut egui::Ui, texts: Texts, rankings: &[Ranking<'_>], passages: &Passages<'_>) {
+/// of a passage is said against the base model. Returns the passage whose score is to be explained.
+pub fn show(ui: &mut egui::Ui, texts: Texts, rankings: &[Ranking<'_>], passages: &Passages<'_>) -> Option<usize> {
+    let mut asked = None;
     let numbers: Vec<Vec<usize>> =
         rankings.iter().map(|ranking| ranking.hits.iter().map(|hit| hit.0).collect()).collect();
     let mut went: Vec<Vec<Option<Move>>> =
@@ -40,13 +41,14 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, rankings: &[Ranking<'_>], passages:
         for (at, ranking) in rankings.iter().enumerate() {
             let left = whole.left() + at as f32 * (width + size::LINKS);
             let area = Rect::from_min_max(Pos2::new(left, whole.top()), Pos2::new(left + width, f32::INFINITY));
-            let cards = column(ui, area, at, |ui| list(ui, texts, ranking, &went[at], passages));
+            let cards = column(ui, area, at, |ui| list(ui, texts, ranking, &went[at], passages, &mut asked));
             if let Some(earlier) = &earlier {
                 links(ui, [&numbers[at - 1], &numbers[at]], [earlier, &cards]);
             }
             earlier = Some(cards);
         }
     });
+    asked
 }
 
 fn column(ui: &mut egui::Ui, area: Rect, salt: usize, add: impl FnOnce(&mut egui::Ui) -> Vec<Rect>) -> Vec<Rect> {
@@ -64,6 +66,7 @@ fn list(
     ranking: &Ranking<'_>,
     moves: &[Option<Move>],
     passages: &Passages<'_>,
+    asked: &mut Option<usize>,
 ) -> Vec<Rect> {
     ui.add(egui::Label::new(RichText::new(&ranking.title).text_style(section())).truncate());
     let hits = ranking.hits.iter().enumerate();
@@ -74,7 +77,11 @@ fn list(
             is_right: passages.right.is_some_and(|right| right.contains(passage)),
             went: moves.get(index).copied().flatten(),
         };
-        card.show(ui, texts, passages.all.get(*passage))
+        let (area, why) = card.show(ui, texts, passages.all.get(*passage));
+        if why {
+            *asked = Some(*passage);
+        }
+        area
     })
     .collect()
 }
@@ -89,15 +96,16 @@ struct Card {
 }
 
 impl Card {
-    /// Draws the card and says where it stands. All cards are equally high.
-    fn show(&self, ui: &mut egui::Ui, texts: Texts, passage: Option<&Passage>) -> Rect {
+    /// Draws the card and says where it stands, and whether its score is to be explained. All cards are equally high.
+    fn show(&self, ui: &mut egui::Ui, texts: Texts, passage: Option<&Passage>) -> (Rect, bool) {
+        let mut why = false;
         let colours = palette(ui);
         let mut frame = theme::card(ui);
         if self.is_right {
             frame = frame.stroke(Stroke::new(theme::line::LINK, colours.better));
         }
         let shown = frame.show(ui, |ui| {
-            self.head(ui, texts, passage.map_or("", |passage| &passage.title));
+            why = self.head(ui, texts, passage.map_or("", |passage| &passage.title));
             let text = passage.map_or("", |passage| &passage.text);
             let font = egui::TextStyle::Body.resolve(ui.style());
             let height = ui.text_style_height(&egui::TextStyle::Body) * size::HIT_LINES as f32;
@@ -108,17 +116,19 @@ impl Card {
             ui.add_space((top + height - ui.cursor().top()).max(0.0));
             ui.take_available_width();
         });
-        shown.response.rect
+        (shown.response.rect, why)
     }
 
     /// Rank, score, title, and what became of the passage.
-    fn head(&self, ui: &mut egui::Ui, texts: Texts, title: &str) {
+    fn head(&self, ui: &mut egui::Ui, texts: Texts, title: &str) -> bool {
         let colours = palette(ui);
+        let mut why = false;
         ui.horizontal(|ui| {
             ui.label(RichText::new(self.rank.to_string()).strong().monospace());
             let score = RichText::new(format!("{:.4}", self.score)).monospace().color(colours.weak);
             ui.label(score).on_hover_text(texts.get("score"));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                why = theme::small_button(ui, texts.get("why")).on_hover_text(texts.get("why_help")).clicked();
                 if let Some(went) = self.went {
                     ui.label(RichText::new(move_text(texts, went)).small().color(colour(colours, went)));
                 }
@@ -131,6 +141,7 @@ impl Card {
                 });
             });
         });
+        why
     }
 }
 

@@ -1,5 +1,7 @@
 //! The scores of every question with every passage, and which part of them is looked at.
 
+use std::sync::Arc;
+
 /// Scores `[questions, passages]` as a picture is made of them.
 #[derive(Debug)]
 pub struct ScoreMap {
@@ -9,7 +11,12 @@ pub struct ScoreMap {
     right: Vec<u8>,
     range: (f32, f32),
     is_change: bool,
+    /// One row from the lowest to the highest score; a scale has none itself.
+    scale: Option<Arc<ScoreMap>>,
 }
+
+/// Colours of a scale.
+const SHADES: usize = 128;
 
 impl ScoreMap {
     /// Scores row by row, one row a question; `relevant` names each question's right passages.
@@ -25,7 +32,9 @@ impl ScoreMap {
         }
         let scores: Vec<f32> = tuned.scores.iter().zip(&base.scores).map(|(tuned, base)| tuned - base).collect();
         let largest = scores.iter().fold(0.0_f32, |largest, score| largest.max(score.abs()));
-        Some(Self { scores, range: (-largest, largest), is_change: true, right: base.right.clone(), ..*base })
+        let (range, is_change, right) = ((-largest, largest), true, base.right.clone());
+        let scale = Self::scale_of(range, is_change);
+        Some(Self { scores, range, is_change, right, scale, questions: base.questions, passages: base.passages })
     }
 
     fn build(passages: usize, scores: Vec<f32>, relevant: &[Vec<usize>], is_change: bool) -> Option<Self> {
@@ -42,7 +51,20 @@ impl ScoreMap {
         let finite = scores.iter().copied().filter(|score| score.is_finite());
         let range =
             finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), score| (low.min(score), high.max(score)));
-        Some(Self { questions, passages, scores, right, range, is_change })
+        let scale = Self::scale_of(range, is_change);
+        Some(Self { questions, passages, scores, right, range, is_change, scale })
+    }
+
+    fn scale_of(range: (f32, f32), is_change: bool) -> Option<Arc<Self>> {
+        let (low, high) = range;
+        let scores = (0..SHADES).map(|shade| low + (high - low) * shade as f32 / (SHADES - 1) as f32).collect();
+        let (questions, passages, right) = (1, SHADES, vec![0; SHADES]);
+        Some(Arc::new(Self { questions, passages, scores, right, range, is_change, scale: None }))
+    }
+
+    /// One row from the lowest to the highest score, in the map's colours.
+    pub fn scale(&self) -> Option<&Arc<Self>> {
+        self.scale.as_ref()
     }
 
     /// Questions and passages.
@@ -143,6 +165,15 @@ mod tests {
         assert_eq!(map.cell(1, 2), Some((0.8, true)));
         assert_eq!(map.cell(2, 0), None);
         assert_eq!(map.range(), (0.1, 0.9));
+    }
+
+    #[test]
+    fn a_scale_runs_from_the_lowest_score_to_the_highest() {
+        let map = map();
+        let scale = map.scale().unwrap();
+        assert_eq!((scale.range(), scale.shape()), (map.range(), [1, SHADES]));
+        assert_eq!((scale.scores()[0], scale.scores()[SHADES - 1]), (0.1, 0.9));
+        assert!(scale.scores().is_sorted() && scale.scale().is_none());
     }
 
     #[test]

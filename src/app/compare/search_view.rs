@@ -3,12 +3,16 @@
 use eframe::egui::{self, Key, RichText};
 
 use super::ranked_lists::{self, Passages, Ranking};
-use super::{Action, State, model_name};
+use super::{Action, State, model_name, why_view};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, space};
 use crate::app::widgets::empty;
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions: &mut Vec<Action>) {
+    if let Some(why) = &state.why {
+        why_view::show(ui, state, why, texts, actions);
+        return;
+    }
     question_box(ui, state, texts, ready, actions);
     ui.add_space(space::SMALL);
     let (Some(found), Some(corpus)) = (&state.found, &state.corpus) else {
@@ -28,7 +32,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions
             Ranking { title, hits: &list.hits }
         })
         .collect();
-    ranked_lists::show(ui, texts, &rankings, &passages);
+    if let Some(passage) = ranked_lists::show(ui, texts, &rankings, &passages) {
+        actions.push(Action::Explain(passage));
+    }
 }
 
 fn question_box(ui: &mut egui::Ui, state: &State, texts: Texts, ready: bool, actions: &mut Vec<Action>) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::found::{Found, FoundList};
 use super::score_map::{MapView, ScoreMap};
+use super::why::Why;
 use crate::dataset::Corpus;
 use crate::jobs::Job;
 use crate::jobs::compare::{CompareEvent, EvaluationSet, Question, Searched};
@@ -225,6 +226,8 @@ pub struct State {
     /// What the running search has found so far, and how many models it asks.
     finding: Option<(Found, usize)>,
     pub found: Option<Found>,
+    /// What is explained instead of the lists.
+    pub why: Option<Why>,
     /// When the question was last typed at, while no search has begun since.
     pub typed: Option<Instant>,
     /// What the last search was made with: the same again needs nothing encoded but the question.
@@ -264,6 +267,7 @@ impl Default for State {
             search: None,
             finding: None,
             found: None,
+            why: None,
             map_kind: MapKind::Base,
             map_view: None,
             map_cell: None,
@@ -375,7 +379,7 @@ impl State {
         let right = known.map(|question| question.relevant.clone());
         let count = models.len();
         self.finding = Some((Found { question, right, models, lists: Vec::new() }, count));
-        self.search = Some(job);
+        (self.search, self.why) = (Some(job), None);
         (self.typed, self.searchable) = (None, self.searched_with());
     }
 
@@ -385,6 +389,9 @@ impl State {
         events.into_iter().for_each(|event| self.take_comparison(event));
         let events = self.search.as_ref().map(Job::poll).unwrap_or_default();
         events.into_iter().for_each(|event| self.take_hits(event));
+        if let Some(why) = &mut self.why {
+            why.drain();
+        }
     }
 
     fn take_comparison(&mut self, event: CompareEvent) {

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::{Bench, Window};
 use crate::app::background::Background;
-use crate::app::compare::{Action, SHOWN, View, Which};
+use crate::app::compare::{Action, SHOWN, View, Which, Why};
 use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::texts::Language;
 use crate::app::widgets::Severity;
 use crate::dataset::{Corpus, Dataset, DatasetError};
 use crate::jobs::compare::{self, CompareRequest, EvaluationSet, Question};
+use crate::jobs::explain::{self, ExplainRequest};
 use crate::jobs::search::{self, SearchRequest};
 use crate::report::{Compared, ComparedSet, Format, Report, Words};
 
@@ -68,6 +69,8 @@ impl Window {
                 self.compare.question = question;
                 self.search();
             }
+            Action::Explain(passage) => self.explain(passage),
+            Action::CloseExplanation => self.compare.why = None,
             Action::SaveReport(format) => {
                 let name = format!("{}.{}", self.texts.get("report_name"), format.ending());
                 self.ask_for_files(Purpose::SaveReport(format), Some(name.into()));
@@ -141,6 +144,22 @@ impl Window {
         };
         let job = search::start(&self.jobs, request);
         self.compare.begin_search(job, models);
+    }
+
+    fn explain(&mut self, passage: usize) {
+        let (Some(device), Some(corpus)) = (self.devices.chosen().cloned(), &self.compare.corpus) else {
+            return;
+        };
+        let (Some(found), Some(text)) = (&self.compare.found, corpus.passages().get(passage)) else {
+            return;
+        };
+        let request = ExplainRequest {
+            device,
+            models: found.models.clone(),
+            question: found.question.clone(),
+            passage: text.text.clone(),
+        };
+        self.compare.why = Some(Why::new(explain::start(&self.jobs, request)));
     }
 
     /// Searches for what is being typed, once nothing but the question has to be encoded.
