@@ -11,6 +11,7 @@
 //! # Ok::<(), weldbench::retrieval::SearchError>(())
 //! ```
 
+mod best;
 mod bm25;
 mod comparison;
 mod index;
