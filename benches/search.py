@@ -1,64 +1,80 @@
-"""Exact search as Python users write it: `search.py NAME FOLDER DIMENSIONS K QUESTION_TOKENS PASSAGE_TOKENS THREADS`.
+"""The Python side of `cargo bench --bench search`: reads a name a line, does that search once, prints JSON.
 
-Reads the vectors that `search.rs` wrote; for each line on standard input searches once and prints
-`[seconds, [[passage, ...], ...]]`.
+usage: search.py FOLDER THREADS
 """
+
 import json
+import os
 import sys
 import time
-from pathlib import Path
 
-import numpy as np
+folder, threads = sys.argv[1:3]
+for name in ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"]:
+    os.environ[name] = threads
 
-name, folder = sys.argv[1], Path(sys.argv[2])
-dimensions, k, question_tokens, passage_tokens, threads = map(int, sys.argv[3:8])
+import numpy  # noqa: E402
+import scipy.sparse  # noqa: E402
+import torch  # noqa: E402
 
-
-def floats(file):
-    return np.fromfile(folder / file, dtype=np.float32)
-
-
-def top(scores):
-    best = np.argpartition(-scores, k, axis=1)[:, :k]
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
-    return np.take_along_axis(best, order, axis=1)
+torch.set_num_threads(int(threads))
+sizes = json.load(open(os.path.join(folder, "sizes.json")))
+K = sizes["k"]
 
 
-if name == "dense":
-    questions = floats("questions.f32").reshape(-1, dimensions)
-    passages = floats("passages.f32").reshape(-1, dimensions)
-
-    def search():
-        return top(questions @ passages.T)
-
-elif name == "sparse":
-    from scipy.sparse import csr_matrix
-
-    def matrix(file):
-        ids = np.fromfile(folder / f"{file}.ids", dtype=np.uint32).astype(np.int32)
-        ends = np.fromfile(folder / f"{file}.ends", dtype=np.uint32).astype(np.int32)
-        return csr_matrix((floats(f"{file}.f32"), ids, ends), shape=(len(ends) - 1, 250002))
-
-    questions, passages = matrix("sparse_questions"), matrix("sparse_passages").T.tocsr()
-
-    def search():
-        return top((questions @ passages).toarray())
-
-else:
-    import torch
-
-    torch.set_num_threads(threads)
-    questions = torch.from_numpy(floats("colbert_questions.f32").reshape(-1, question_tokens, dimensions))
-    passages = torch.from_numpy(floats("colbert_passages.f32").reshape(-1, passage_tokens, dimensions))
-
-    # FlagEmbedding's colbert_score, for each question and all passages at once.
-    def search():
-        scores = [torch.einsum("qd,pnd->pqn", q, passages).max(-1).values.mean(-1) for q in questions]
-        return top(torch.stack(scores).numpy())
+def array(name, dtype, *shape):
+    return numpy.fromfile(os.path.join(folder, name), dtype=dtype).reshape(shape)
 
 
-for _ in sys.stdin:
-    started = time.perf_counter()
-    found = search()
-    seconds = time.perf_counter() - started
-    print(json.dumps([seconds, found.tolist()]), flush=True)
+def best(scores):
+    """The K best columns of every row, best first."""
+    some = numpy.argpartition(scores, -K, axis=1)[:, -K:]
+    order = numpy.argsort(-numpy.take_along_axis(scores, some, axis=1), axis=1)
+    return numpy.take_along_axis(some, order, axis=1)
+
+
+corpus = array("dense.passages", "<f4", -1, sizes["dimensions"])
+questions = array("dense.questions", "<f4", -1, sizes["dimensions"])
+
+
+def csr(side, tokens):
+    ids, weights = array(f"sparse.{side}.ids", "<u4", -1), array(f"sparse.{side}.weights", "<f4", -1)
+    rows = len(ids) // tokens
+    starts = numpy.arange(rows + 1) * tokens
+    return scipy.sparse.csr_matrix((weights, ids, starts), shape=(rows, sizes["vocabulary"]))
+
+
+by_token = csr("passages", sizes["passage_tokens"]).T.tocsr()
+words = csr("questions", sizes["question_tokens"])
+
+
+def tokens(side, length):
+    return torch.from_numpy(array(f"colbert.{side}", "<f4", -1, length, sizes["dimensions"]))
+
+
+late_passages = tokens("passages", sizes["late_passage_tokens"])
+late_questions = tokens("questions", sizes["late_question_tokens"])
+
+
+def colbert_score(q_reps, p_reps):
+    """As FlagEmbedding's `BGEM3FlagModel.colbert_score`, which has it for one pair."""
+    token_scores = torch.einsum("in,jn->ij", q_reps, p_reps)
+    scores, _ = token_scores.max(-1)
+    return torch.sum(scores) / q_reps.size(0)
+
+
+def colbert():
+    scores = [[colbert_score(question, passage).item() for passage in late_passages] for question in late_questions]
+    return best(numpy.array(scores, dtype=numpy.float32))
+
+
+WORK = {
+    "dense": lambda: best(questions @ corpus.T),
+    "sparse": lambda: best((words @ by_token).toarray()),
+    "colbert": colbert,
+}
+print("ready", flush=True)
+for line in sys.stdin:
+    begun = time.perf_counter()
+    found = WORK[line.strip()]()
+    seconds = time.perf_counter() - begun
+    print(json.dumps({"seconds": seconds, "found": found.tolist()}), flush=True)

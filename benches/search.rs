@@ -1,192 +1,192 @@
-//! Exact search beside what Python users have: NumPy for dense vectors, SciPy for sparse ones, PyTorch for ColBERT.
+//! Exact search beside NumPy, SciPy and PyTorch, on the processor.
 //!
-//! `benches/setup_python.sh` once, then `cargo bench --profile release --bench search`. Both sides read the same vectors
-//! and use as many threads; each is measured five times, in turns, and its best time counts. Prints a table in Markdown,
-//! and fails if the two sides do not find the same passages.
+//! `benches/setup_python.sh` once, then `cargo bench --profile release --bench search [-- NAME ...]`: both sides have the
+//! same vectors and number of threads and take turns; the best time of each counts, and both must find the same
+//! passages in the same order. Prints a table in Markdown.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
 use weldbench::model::{Embeddings, Matrix, SparseVector};
-use weldbench::retrieval::{Hit, Index, Method};
+use weldbench::retrieval::{Index, Method};
 
-const TIMES: usize = 5;
 const K: usize = 10;
-const QUESTIONS: usize = 100;
 const DIMENSIONS: usize = 1024;
-const PASSAGES: usize = 100_000;
-/// Tokens of BGE-M3's vocabulary, and how many of them a text has.
 const VOCABULARY: u32 = 250_002;
-const TOKENS: [usize; 2] = [12, 120];
-/// ColBERT vectors of so many passages fill as much memory as all dense ones.
-const COLBERT_PASSAGES: usize = 1_000;
-const COLBERT_QUESTIONS: usize = 20;
+const PASSAGES: usize = 100_000;
+const QUESTIONS: usize = 100;
+/// Tokens with a weight, of a passage and of a question.
+const PASSAGE_TOKENS: usize = 64;
+const QUESTION_TOKENS: usize = 12;
+/// Late interaction is compared on fewer: passages, questions, and tokens of each.
+const LATE_PASSAGES: usize = 500;
+const LATE_QUESTIONS: usize = 8;
+const LATE_PASSAGE_TOKENS: usize = 128;
+const LATE_QUESTION_TOKENS: usize = 32;
+
+const ROUNDS: usize = 5;
 
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("search");
-    fs::create_dir_all(&folder).expect("the target folder can be written");
-    println!("| exact search, k = {K} | Weldbench | Python | time, ratio |\n|---|---|---|---|");
-    let mut dice = ChaCha8Rng::seed_from_u64(1);
-    let both = Both { folder };
-
-    let (questions, corpus) = (dense(QUESTIONS, &mut dice), dense(PASSAGES, &mut dice));
-    both.write("questions.f32", &questions.values);
-    both.write("passages.f32", &corpus.values);
-    let embeddings = |dense| Embeddings { dense, ..Embeddings::default() };
-    let what = format!("dense, {PASSAGES} × {DIMENSIONS}, {QUESTIONS} questions");
-    both.measure("dense", &what, &embeddings(questions), embeddings(corpus), Method::Dense);
-
-    let (questions, corpus) = (sparse(QUESTIONS, TOKENS[0], &mut dice), sparse(PASSAGES, TOKENS[1], &mut dice));
-    both.write_sparse("sparse_questions", &questions);
-    both.write_sparse("sparse_passages", &corpus);
-    // An index counts its passages by their dense vectors.
-    let embeddings = |sparse: Vec<SparseVector>| {
-        let dense = Matrix { rows: sparse.len(), cols: 1, values: vec![0.0; sparse.len()] };
-        Embeddings { dense, sparse, ..Embeddings::default() }
-    };
-    let what = format!("sparse, {PASSAGES} passages of {} tokens, {QUESTIONS} questions of {}", TOKENS[1], TOKENS[0]);
-    both.measure("sparse", &what, &embeddings(questions), embeddings(corpus), Method::Sparse);
-
-    let mut tokens =
-        |texts: usize, tokens: usize| -> Vec<Matrix> { (0..texts).map(|_| dense(tokens, &mut dice)).collect() };
-    let (questions, corpus) = (tokens(COLBERT_QUESTIONS, TOKENS[0]), tokens(COLBERT_PASSAGES, TOKENS[1]));
-    let all = |texts: &[Matrix]| -> Vec<f32> { texts.iter().flat_map(|text| text.values.clone()).collect() };
-    both.write("colbert_questions.f32", &all(&questions));
-    both.write("colbert_passages.f32", &all(&corpus));
-    let embeddings = |colbert: Vec<Matrix>| {
-        let dense = Matrix { rows: colbert.len(), cols: 1, values: vec![0.0; colbert.len()] };
-        Embeddings { dense, colbert, ..Embeddings::default() }
-    };
-    let what = format!(
-        "ColBERT, {COLBERT_PASSAGES} passages of {} tokens, {COLBERT_QUESTIONS} questions of {}",
-        TOKENS[1], TOKENS[0]
+    fs::create_dir_all(&folder).expect("a folder");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let dense = dense(&folder);
+    let sparse = sparse(&folder);
+    let colbert = colbert(&folder);
+    write_sizes(&folder);
+    let mut python = Python::start(&folder, threads);
+    println!("k = {K}, {threads} threads; the best of {ROUNDS} rounds, in which both sides take turns\n");
+    println!("| | Weldbench | Python | ratio |\n|---|---|---|---|");
+    let late = format!(
+        "ColBERT, {LATE_PASSAGES} passages × {LATE_PASSAGE_TOKENS} tokens, {LATE_QUESTIONS} questions × {LATE_QUESTION_TOKENS} tokens, beside PyTorch"
     );
-    both.measure("colbert", &what, &embeddings(questions), embeddings(corpus), Method::Colbert);
-}
-
-/// Rows of length 1 in random directions.
-fn dense(rows: usize, dice: &mut ChaCha8Rng) -> Matrix {
-    let mut values: Vec<f32> = (0..rows * DIMENSIONS).map(|_| dice.random_range(-1.0..1.0)).collect();
-    for row in values.chunks_mut(DIMENSIONS) {
-        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-        row.iter_mut().for_each(|value| *value /= length);
-    }
-    Matrix { rows, cols: DIMENSIONS, values }
-}
-
-/// Token weights; low numbers are more frequent, as words are (Zipf's law).
-fn sparse(texts: usize, tokens: usize, dice: &mut ChaCha8Rng) -> Vec<SparseVector> {
-    let text = |_| {
-        let mut ids: Vec<u32> =
-            (0..tokens).map(|_| (f64::from(VOCABULARY).powf(dice.random_range(0.0..1.0)) - 1.0) as u32).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let weights = ids.iter().map(|_| dice.random_range(0.01..0.4)).collect();
-        SparseVector { ids, weights }
-    };
-    (0..texts).map(text).collect()
-}
-
-struct Both {
-    folder: PathBuf,
-}
-
-impl Both {
-    fn write(&self, name: &str, values: &[f32]) {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        fs::write(self.folder.join(name), bytes).expect("the target folder can be written");
-    }
-
-    /// The three arrays of SciPy's CSR matrices.
-    fn write_sparse(&self, name: &str, vectors: &[SparseVector]) {
-        let weights: Vec<f32> = vectors.iter().flat_map(|vector| vector.weights.clone()).collect();
-        self.write(&format!("{name}.f32"), &weights);
-        let ids = vectors.iter().flat_map(|vector| vector.ids.iter().flat_map(|id| id.to_le_bytes()));
-        let mut end = 0u32;
-        let ends = std::iter::once(0).chain(vectors.iter().map(|vector| {
-            end += vector.ids.len() as u32;
-            end
-        }));
-        let ends: Vec<u8> = ends.flat_map(u32::to_le_bytes).collect();
-        let files = [("ids", ids.collect::<Vec<u8>>()), ("ends", ends)];
-        for (kind, bytes) in files {
-            fs::write(self.folder.join(format!("{name}.{kind}")), bytes).expect("the target folder can be written");
+    for (name, method, (passages, questions), what) in [
+        (
+            "dense",
+            Method::Dense,
+            dense,
+            format!("Dense, {PASSAGES} × {DIMENSIONS}, {QUESTIONS} questions, beside NumPy"),
+        ),
+        ("sparse", Method::Sparse, sparse, format!("Sparse, {PASSAGES} passages, {QUESTIONS} questions, beside SciPy")),
+        ("colbert", Method::Colbert, colbert, late),
+    ] {
+        if !words.is_empty() && !words.iter().any(|word| word == name) {
+            continue;
         }
-    }
-
-    fn measure(&self, name: &str, what: &str, questions: &Embeddings, corpus: Embeddings, method: Method) {
-        let index = Index::new(corpus);
-        let Some(mut python) = Python::start(name, &self.folder) else { return };
+        let index = Index::new(passages);
         let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
-        for _ in 0..TIMES {
+        for _ in 0..ROUNDS {
             let started = Instant::now();
-            let found = index.search_all(questions, method, K, &mut |_, _| ControlFlow::Continue(())).expect("vectors");
+            let hits = index.search_all(&questions, method, K, &mut |_, _| ControlFlow::Continue(())).expect("hits");
             ours = ours.min(started.elapsed().as_secs_f64());
-            let Some((seconds, best)) = python.search() else { return };
+            let found: Vec<Vec<usize>> = hits.iter().map(|hits| hits.iter().map(|hit| hit.passage).collect()).collect();
+            let (seconds, others) = python.search(name);
             theirs = theirs.min(seconds);
-            agree(&index, questions, method, &found, &best);
+            assert!(found == others, "{name}: the two sides found different passages");
         }
-        println!("| {what} | {:.1} ms | {:.1} ms | {:.2} |", ours * 1e3, theirs * 1e3, ours / theirs);
+        println!("| {what} | {ours:.3} s | {theirs:.3} s | {:.2} |", ours / theirs);
     }
 }
 
-/// The same passages, up to such as differ by less than the two sides round.
-fn agree(index: &Index, questions: &Embeddings, method: Method, ours: &[Vec<Hit>], theirs: &[Vec<usize>]) {
-    for (question, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-        let worst = ours.last().expect("k hits").score;
-        for passage in theirs {
-            let score = method.score(questions, question, index.embeddings(), *passage);
-            assert!(score >= worst - 1e-5, "question {question}: Python finds passage {passage}, which scores {score}");
-        }
-        assert_eq!(ours.len(), theirs.len());
-    }
+/// The other side, which waits for names of searches.
+struct Python {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
 }
-
-/// `search.py`, which loads its vectors once and searches whenever it gets a line.
-struct Python(Child, BufReader<std::process::ChildStdout>);
 
 impl Python {
-    fn start(name: &str, folder: &Path) -> Option<Self> {
+    fn start(folder: &Path, threads: usize) -> Self {
         let python = std::env::var_os("WELDBENCH_PYTHON").map_or_else(
             || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join("weldbench-python"),
             PathBuf::from,
         );
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         let mut child = Command::new(python.join("bin/python"))
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/search.py"))
-            .arg(name)
             .arg(folder)
-            .args([DIMENSIONS, K, TOKENS[0], TOKENS[1]].map(|number| number.to_string()))
-            .arg(&threads)
-            .env("OMP_NUM_THREADS", &threads)
-            .env("OPENBLAS_NUM_THREADS", &threads)
+            .arg(threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| eprintln!("{}: {error}; run benches/setup_python.sh", python.display()))
-            .ok()?;
-        let out = BufReader::new(child.stdout.take()?);
-        Some(Self(child, out))
+            .expect("Python; benches/setup_python.sh makes it");
+        let questions = child.stdin.take().expect("its input");
+        let mut python = Self { answers: BufReader::new(child.stdout.take().expect("its output")), child, questions };
+        assert_eq!(python.line().trim(), "ready");
+        python
     }
 
-    /// Seconds, and the passages of each question.
-    fn search(&mut self) -> Option<(f64, Vec<Vec<usize>>)> {
-        self.0.stdin.as_mut()?.write_all(b"search\n").ok()?;
+    fn line(&mut self) -> String {
         let mut line = String::new();
-        self.1.read_line(&mut line).ok()?;
-        serde_json::from_str(&line).map_err(|error| eprintln!("search.py: {error}: {line}")).ok()
+        self.answers.read_line(&mut line).expect("a line of Python");
+        line
+    }
+
+    fn search(&mut self, name: &str) -> (f64, Vec<Vec<usize>>) {
+        writeln!(self.questions, "{name}").and_then(|()| self.questions.flush()).expect("Python takes it");
+        let answer: Value = serde_json::from_str(&self.line()).expect("an answer of Python");
+        (answer["seconds"].as_f64().expect("seconds"), serde_json::from_value(answer["found"].clone()).expect("places"))
     }
 }
 
 impl Drop for Python {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+fn write_sizes(folder: &Path) {
+    let sizes = json!({
+        "k": K, "dimensions": DIMENSIONS, "vocabulary": VOCABULARY,
+        "passage_tokens": PASSAGE_TOKENS, "question_tokens": QUESTION_TOKENS,
+        "late_passage_tokens": LATE_PASSAGE_TOKENS, "late_question_tokens": LATE_QUESTION_TOKENS,
+    });
+    fs::write(folder.join("sizes.json"), sizes.to_string()).expect("a file");
+}
+
+fn write(folder: &Path, name: &str, values: impl Iterator<Item = [u8; 4]>) {
+    fs::write(folder.join(name), values.flatten().collect::<Vec<u8>>()).expect("room on the disk");
+}
+
+/// Vectors of length 1 in random directions, also written for Python.
+fn vectors(folder: &Path, name: &str, rows: usize, seed: u64) -> Matrix {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut values: Vec<f32> = (0..rows * DIMENSIONS).map(|_| rng.random_range(-1.0..1.0)).collect();
+    for row in values.chunks_exact_mut(DIMENSIONS) {
+        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|value| *value /= length);
+    }
+    write(folder, name, values.iter().map(|value| value.to_le_bytes()));
+    Matrix { rows, cols: DIMENSIONS, values }
+}
+
+fn dense(folder: &Path) -> (Embeddings, Embeddings) {
+    let side = |name, rows, seed| Embeddings { dense: vectors(folder, name, rows, seed), ..Embeddings::default() };
+    (side("dense.passages", PASSAGES, 1), side("dense.questions", QUESTIONS, 2))
+}
+
+/// Token weights; a token's number is drawn so that low ones are common, as words are.
+fn sparse(folder: &Path) -> (Embeddings, Embeddings) {
+    let side = |name: &str, rows: usize, tokens: usize, seed: u64| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let texts: Vec<SparseVector> = (0..rows)
+            .map(|_| {
+                let mut weights = BTreeMap::new();
+                while weights.len() < tokens {
+                    let id = f64::from(VOCABULARY).powf(rng.random_range(0.3..1.0)) as u32;
+                    weights.insert(id.min(VOCABULARY - 1), rng.random_range(0.01f32..0.4));
+                }
+                SparseVector { ids: weights.keys().copied().collect(), weights: weights.values().copied().collect() }
+            })
+            .collect();
+        let all = |text: &'_ SparseVector| text.ids.clone();
+        write(folder, &format!("sparse.{name}.ids"), texts.iter().flat_map(all).map(u32::to_le_bytes));
+        let all = |text: &'_ SparseVector| text.weights.clone();
+        write(folder, &format!("sparse.{name}.weights"), texts.iter().flat_map(all).map(f32::to_le_bytes));
+        Embeddings { sparse: texts, dense: Matrix { rows, cols: 0, values: Vec::new() }, ..Embeddings::default() }
+    };
+    (side("passages", PASSAGES, PASSAGE_TOKENS, 3), side("questions", QUESTIONS, QUESTION_TOKENS, 4))
+}
+
+fn colbert(folder: &Path) -> (Embeddings, Embeddings) {
+    let side = |name, texts: usize, tokens: usize, seed| {
+        let all = vectors(folder, name, texts * tokens, seed);
+        let colbert = (all.values.chunks_exact(tokens * DIMENSIONS))
+            .map(|values| Matrix { rows: tokens, cols: DIMENSIONS, values: values.to_vec() })
+            .collect();
+        Embeddings { colbert, dense: Matrix { rows: texts, cols: 0, values: Vec::new() }, ..Embeddings::default() }
+    };
+    (
+        side("colbert.passages", LATE_PASSAGES, LATE_PASSAGE_TOKENS, 5),
+        side("colbert.questions", LATE_QUESTIONS, LATE_QUESTION_TOKENS, 6),
+    )
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::index::{Hit, best};
+use super::best::best;
+use super::index::Hit;
 
 /// How fast a word's further occurrences count less.
 const K1: f32 = 1.2;

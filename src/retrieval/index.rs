@@ -1,21 +1,22 @@
 //! Exact search over a corpus's vectors.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use thiserror::Error;
 
-use super::dense::{longest, nearest, promising};
-use super::metrics::descending;
+use super::best::{Best, best};
 use super::products::products;
 use super::scores::{Method, Weights, colbert_score};
 use crate::model::{Embeddings, SparseVector};
 
-/// Questions searched for between two calls of the progress callback.
-const QUESTIONS_TOGETHER: usize = 128;
+/// Questions searched for between two calls of the progress callback: with dense vectors alone, and with sparse ones.
+/// Dense search reads the whole corpus's vectors for each lot; sparse search keeps scores of all passages.
+const DENSE_TOGETHER: usize = 128;
+const SPARSE_TOGETHER: usize = 32;
+/// Late interaction does so much more work a question that stopping would take too long.
+const COLBERT_TOGETHER: usize = 4;
 
 /// Passages that a thread takes at a time.
 const PASSAGES_TOGETHER: usize = 256;
@@ -50,8 +51,6 @@ pub struct Index {
     embeddings: Embeddings,
     /// For each token the passages that hold it, ascending, with its weight there.
     postings: HashMap<u32, Vec<(usize, f32)>>,
-    /// The length of the longest dense vector, once it was asked for.
-    longest: OnceLock<f64>,
 }
 
 impl Index {
@@ -63,7 +62,7 @@ impl Index {
                 postings.entry(id).or_default().push((passage, weight));
             }
         }
-        Self { embeddings, postings, longest: OnceLock::new() }
+        Self { embeddings, postings }
     }
 
     /// The number of passages.
@@ -110,23 +109,20 @@ impl Index {
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Vec<Vec<Hit>>, SearchError> {
         let weights = self.weights(queries, method)?;
-        // Late interaction does so much more work a question that stopping would take too long.
-        let together = if weights.colbert > 0.0 { 4 } else { QUESTIONS_TOGETHER };
+        let only_dense = weights.sparse == 0.0 && weights.colbert == 0.0;
+        let together = match weights.colbert > 0.0 {
+            true => COLBERT_TOGETHER,
+            false if only_dense => DENSE_TOGETHER,
+            false => SPARSE_TOGETHER,
+        };
         let all: Vec<usize> = (0..queries.len()).collect();
         let mut hits = Vec::with_capacity(all.len());
         for rows in all.chunks(together) {
-            let only_dense = weights.sparse == 0.0 && weights.colbert == 0.0;
-            let passages = &self.embeddings.dense;
-            let nearest = || {
-                let longest = *self.longest.get_or_init(|| longest(passages));
-                nearest(&queries.dense.select(rows), passages, longest, k)
-            };
-            match only_dense.then(nearest).flatten() {
-                Some(nearest) => hits.extend(nearest),
-                None => {
-                    let scores = self.block(queries, rows, weights);
-                    hits.par_extend(scores.par_iter().map(|scores| best(scores, k)));
-                }
+            if only_dense {
+                hits.extend(self.best_dense(queries, rows, weights, k));
+            } else {
+                let scores = self.block(queries, rows, weights);
+                hits.par_extend(scores.par_iter().map(|scores| best(scores, k)));
             }
             if progress(hits.len(), all.len()).is_break() && hits.len() < all.len() {
                 return Err(SearchError::Stopped);
@@ -211,6 +207,38 @@ impl Index {
             .collect()
     }
 
+    /// The best `k` passages by dense vectors alone, one list a query; no more scores are kept at a time than those of
+    /// [`PASSAGES_TOGETHER`].
+    fn best_dense(&self, queries: &Embeddings, rows: &[usize], weights: Weights, k: usize) -> Vec<Vec<Hit>> {
+        let corpus = &self.embeddings.dense;
+        if corpus.cols == 0 {
+            return self.block(queries, rows, weights).iter().map(|scores| best(scores, k)).collect();
+        }
+        let queries = queries.dense.select(rows);
+        let none = || vec![Best::new(k); rows.len()];
+        let lists = (corpus.values.par_chunks(PASSAGES_TOGETHER * corpus.cols).enumerate())
+            .fold(
+                || (none(), Vec::new()),
+                |(mut lists, mut scores), (chunk, passages)| {
+                    scores.resize(passages.len() / corpus.cols * rows.len(), 0.0);
+                    products(&queries.values, passages, corpus.cols, &mut scores);
+                    for (passage, scores) in scores.chunks_exact(rows.len()).enumerate() {
+                        let passage = chunk * PASSAGES_TOGETHER + passage;
+                        for (best, score) in lists.iter_mut().zip(scores) {
+                            best.offer(Hit { passage, score: weights.mean(*score, 0.0, 0.0) });
+                        }
+                    }
+                    (lists, scores)
+                },
+            )
+            .map(|(lists, _)| lists)
+            .reduce(none, |mut lists, others| {
+                lists.iter_mut().zip(others).for_each(|(list, other)| list.append(other));
+                lists
+            });
+        lists.into_par_iter().map(Best::into_hits).collect()
+    }
+
     fn dense(&self, queries: &Embeddings, rows: &[usize]) -> Vec<Vec<f32>> {
         let corpus = &self.embeddings.dense;
         let mut scores = vec![vec![0.0; self.len()]; rows.len()];
@@ -239,30 +267,6 @@ impl Index {
             }
         }
     }
-}
-
-/// The best `k` scores with their places.
-pub fn best(scores: &[f32], k: usize) -> Vec<Hit> {
-    if 0 < k && k.saturating_mul(8) < scores.len() {
-        let mut hits = promising(scores, 0, k, 0.0);
-        if hits.len() >= k {
-            hits.sort_unstable_by(by_score);
-            hits.truncate(k);
-            return hits;
-        }
-    }
-    let mut hits: Vec<Hit> = scores.iter().enumerate().map(|(passage, &score)| Hit { passage, score }).collect();
-    if 0 < k && k < hits.len() {
-        hits.select_nth_unstable_by(k - 1, by_score);
-    }
-    hits.truncate(k);
-    hits.sort_unstable_by(by_score);
-    hits
-}
-
-/// High scores first, of equal ones the earlier passage; what is not a number last.
-pub(super) fn by_score(one: &Hit, other: &Hit) -> Ordering {
-    descending(one.score, other.score).then(one.passage.cmp(&other.passage))
 }
 
 #[cfg(test)]

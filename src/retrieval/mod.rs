@@ -11,9 +11,9 @@
 //! # Ok::<(), weldbench::retrieval::SearchError>(())
 //! ```
 
+mod best;
 mod bm25;
 mod comparison;
-mod dense;
 mod explain;
 mod groups;
 mod index;
@@ -24,11 +24,12 @@ mod scores;
 mod significance;
 mod suspicion;
 
+pub use best::best;
 pub use bm25::Bm25;
 pub use comparison::{Comparison, Group, Metric, MetricRow, Move, Outcome, Tuned, evaluate_rankings, moves, rows_by_k};
 pub use explain::{Interaction, contributions};
 pub use groups::{GroupName, groups};
-pub use index::{Hit, Index, SearchError, best};
+pub use index::{Hit, Index, SearchError};
 pub use metrics::{Judged, Metrics, evaluate};
 pub use mining::{
     Anchor, Candidate, CandidateSummary, Candidates, Draw, Keep, Mined, MiningOptions, MiningRow, candidates, distinct,

@@ -1,52 +1,104 @@
 //! Inner products, the work behind dense and ColBERT search.
 
-/// Partial sums an inner product is split into, so that the compiler can use vector registers.
-const LANES: usize = 8;
+use pulp::{Arch, Simd, WithSimd};
 
-/// Left rows whose products with one right row are taken together: a right value is loaded once for all.
-const TOGETHER: usize = 4;
+/// Left and right rows whose products are taken together: each value that is loaded serves several products. Their
+/// sums fill the vector registers that AVX2 has, and no more.
+const LEFT: usize = 3;
+const RIGHT: usize = 4;
 
 /// The inner product of two vectors of one length. Every product in this module is added up in this one
-/// order, so that a score does not depend on what it was computed together with.
+/// order, so that a score does not depend on what it was computed together with. The order follows the width of the
+/// processor's vectors: two machines may differ in the last places.
 pub fn product(left: &[f32], right: &[f32]) -> f32 {
-    let mut sums = [[0.0; 1]; 1];
-    block([left], right, &mut sums[0]);
-    sums[0][0]
+    let mut out = [0.0];
+    let cols = left.len();
+    if cols > 0 {
+        Arch::new().dispatch(Products { left, right, cols, out: &mut out });
+    }
+    out[0]
 }
 
 /// All products of the rows of `left` with the rows of `right`, both row-major with `cols` values a row:
 /// `out[r · left rows + l]`. `cols` is above 0.
 pub fn products(left: &[f32], right: &[f32], cols: usize, out: &mut [f32]) {
-    let left_rows = left.len() / cols;
-    for (right, out) in right.chunks_exact(cols).zip(out.chunks_exact_mut(left_rows.max(1))) {
-        let (mut groups, mut outs) = (left.chunks_exact(TOGETHER * cols), out.chunks_exact_mut(TOGETHER));
+    Arch::new().dispatch(Products { left, right, cols, out });
+}
+
+struct Products<'a> {
+    left: &'a [f32],
+    right: &'a [f32],
+    cols: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { left, right, cols, out } = self;
+        let left_rows = left.len() / cols;
+        let (mut groups, mut outs) = (right.chunks_exact(RIGHT * cols), out.chunks_exact_mut(RIGHT * left_rows.max(1)));
         for (group, out) in groups.by_ref().zip(outs.by_ref()) {
-            let rows: [&[f32]; TOGETHER] = std::array::from_fn(|row| &group[row * cols..(row + 1) * cols]);
-            block(rows, right, out);
+            let right: [&[f32]; RIGHT] = std::array::from_fn(|row| &group[row * cols..][..cols]);
+            all_left(simd, left, right, cols, out);
         }
-        for (row, out) in groups.remainder().chunks_exact(cols).zip(outs.into_remainder().chunks_exact_mut(1)) {
-            block([row], right, out);
+        let rest = groups.remainder().chunks_exact(cols);
+        for (right, out) in rest.zip(outs.into_remainder().chunks_exact_mut(left_rows.max(1))) {
+            all_left(simd, left, [right], cols, out);
         }
     }
 }
 
-fn block<const ROWS: usize>(left: [&[f32]; ROWS], right: &[f32], out: &mut [f32]) {
-    let whole = right.len() / LANES * LANES;
-    let mut sums = [[0.0f32; LANES]; ROWS];
-    let left = left.map(|row| &row[..right.len()]);
-    for start in (0..whole).step_by(LANES) {
-        let right: &[f32] = &right[start..start + LANES];
-        for (sums, row) in sums.iter_mut().zip(left) {
-            let row = &row[start..start + LANES];
-            for lane in 0..LANES {
-                sums[lane] += row[lane] * right[lane];
+#[inline(always)]
+fn all_left<S: Simd, const R: usize>(simd: S, left: &[f32], right: [&[f32]; R], cols: usize, out: &mut [f32]) {
+    let rows = left.len() / cols;
+    let mut put = |first: usize, sums: &[[f32; R]]| {
+        for (l, sums) in sums.iter().enumerate() {
+            for (r, sum) in sums.iter().enumerate() {
+                out[r * rows + first + l] = *sum;
+            }
+        }
+    };
+    let mut groups = left.chunks_exact(LEFT * cols);
+    let mut first = 0;
+    for group in groups.by_ref() {
+        let left: [&[f32]; LEFT] = std::array::from_fn(|row| &group[row * cols..][..cols]);
+        put(first, &block(simd, left, right));
+        first += LEFT;
+    }
+    for left in groups.remainder().chunks_exact(cols) {
+        put(first, &block(simd, [left], right));
+        first += 1;
+    }
+}
+
+/// One sum a lane, the lanes' sums added together, then the columns that fill no vector.
+#[inline(always)]
+fn block<S: Simd, const L: usize, const R: usize>(simd: S, left: [&[f32]; L], right: [&[f32]; R]) -> [[f32; R]; L] {
+    let (left, left_rest) = (left.map(|row| S::as_simd_f32s(row).0), left.map(|row| S::as_simd_f32s(row).1));
+    let (right, right_rest) = (right.map(|row| S::as_simd_f32s(row).0), right.map(|row| S::as_simd_f32s(row).1));
+    let steps = right[0].len();
+    let (left, right) = (left.map(|row| &row[..steps]), right.map(|row| &row[..steps]));
+    let mut sums = [[simd.splat_f32s(0.0); R]; L];
+    for step in 0..steps {
+        let right = right.map(|row| row[step]);
+        for l in 0..L {
+            let value = left[l][step];
+            for r in 0..R {
+                sums[l][r] = simd.mul_add_e_f32s(value, right[r], sums[l][r]);
             }
         }
     }
-    for ((out, sums), row) in out.iter_mut().zip(sums).zip(left) {
-        let rest: f32 = row[whole..].iter().zip(&right[whole..]).map(|(left, right)| left * right).sum();
-        *out = sums.iter().sum::<f32>() + rest;
+    let mut products = [[0.0; R]; L];
+    for l in 0..L {
+        for r in 0..R {
+            let rest: f32 = left_rest[l].iter().zip(right_rest[r]).map(|(left, right)| left * right).sum();
+            products[l][r] = simd.reduce_sum_f32s(sums[l][r]) + rest;
+        }
     }
+    products
 }
 
 #[cfg(test)]
