@@ -144,7 +144,8 @@ mod tests {
             question: question.into(),
             passage: passage.into(),
         };
-        let job = start(&Jobs::new(|| ()), request);
+        let jobs = Jobs::new(|| ());
+        let job = start(&jobs, request);
         assert_eq!(job.wait(), Status::Done);
         job.poll()
     }
