@@ -29,6 +29,7 @@ pub enum Purpose {
     TunedModel,
     Corpus,
     Questions,
+    SaveMix,
     ExportCurves(Format),
 }
 
@@ -51,6 +52,7 @@ impl Purpose {
             Self::TunedModel => "dialog_tuned_model",
             Self::Corpus => "dialog_corpus",
             Self::Questions => "dialog_questions",
+            Self::SaveMix => "mix_save",
             Self::ExportCurves(_) => "export_curves",
         }
     }
@@ -71,8 +73,10 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
     if let Some(folder) = near.and_then(|path| if path.is_dir() { Some(path) } else { path.parent() }) {
         dialog = dialog.set_directory(folder);
     }
-    if let (Purpose::SaveDataAs | Purpose::ExportShown | Purpose::SaveConfig | Purpose::ExportCurves(_), Some(name)) =
-        (purpose, near.and_then(Path::file_name))
+    if let (
+        Purpose::SaveDataAs | Purpose::ExportShown | Purpose::SaveConfig | Purpose::SaveMix | Purpose::ExportCurves(_),
+        Some(name),
+    ) = (purpose, near.and_then(Path::file_name))
     {
         dialog = dialog.set_file_name(name.to_string_lossy());
     }
@@ -84,6 +88,8 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
         }
         Purpose::LoadConfig => Box::pin(one(toml(dialog).pick_file())),
         Purpose::SaveConfig => Box::pin(one(toml(dialog).save_file())),
+        // A new name is typed: picking a folder that is there would invite to replace it.
+        Purpose::SaveMix => Box::pin(one(dialog.save_file())),
         Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
         Purpose::ExportCurves(format) => {
             Box::pin(one(dialog.add_filter(format.name(), &[format.ending()]).save_file()))

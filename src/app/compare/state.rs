@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::mix_view::Mixing;
 use super::score_map::{MapView, ScoreMap};
 use super::search_view::Found;
 use crate::dataset::Corpus;
@@ -85,16 +86,18 @@ pub enum View {
     Metrics,
     Search,
     Map,
+    Mix,
 }
 
 impl View {
-    pub const ALL: [Self; 3] = [Self::Metrics, Self::Search, Self::Map];
+    pub const ALL: [Self; 4] = [Self::Metrics, Self::Search, Self::Map, Self::Mix];
 
     pub fn key(self) -> &'static str {
         match self {
             Self::Metrics => "view_metrics",
             Self::Search => "view_search",
             Self::Map => "view_map",
+            Self::Mix => "view_mix",
         }
     }
 }
@@ -164,6 +167,7 @@ pub struct State {
     pub map_kind: MapKind,
     pub map_view: Option<MapView>,
     pub map_cell: Option<[usize; 2]>,
+    pub mixing: Mixing,
 }
 
 impl Default for State {
@@ -189,6 +193,7 @@ impl Default for State {
             map_kind: MapKind::Base,
             map_view: None,
             map_cell: None,
+            mixing: Mixing::default(),
         }
     }
 }
@@ -253,6 +258,7 @@ impl State {
         events.into_iter().for_each(|event| self.take_comparison(event));
         let events = self.search.as_ref().map(Job::poll).unwrap_or_default();
         events.into_iter().for_each(|event| self.take_hits(event));
+        self.mixing.drain();
     }
 
     fn take_comparison(&mut self, event: CompareEvent) {
