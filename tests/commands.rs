@@ -550,19 +550,21 @@ fn mixes_are_measured_and_one_is_saved() {
     let tuned = folder.path().join("tuned");
     let config: Value = serde_json::from_str(&fs::read_to_string(format!("{MODEL}/config.json")).unwrap()).unwrap();
     weldbench::model::random::write_random(&tuned, &config, MODEL.as_ref(), 7).unwrap();
+    let (corpus, questions) = questions(folder.path());
+    let (corpus, questions) = (corpus.to_str().unwrap(), questions.to_str().unwrap());
     let mixed = folder.path().join("mixed");
     let measured = |model: &std::path::Path, more: &[&str]| -> Value {
         let done = weldbench()
             .env("XDG_CACHE_HOME", folder.path())
             .args(["mix", "--base", MODEL, "--device", "cpu", "--json", "--k", "1,3", "--model"])
             .arg(model)
-            .args(["--corpus", CORPUS, "--questions", DATA])
+            .args(["--corpus", corpus, "--questions", questions])
             .args(more)
             .assert()
             .success();
         serde_json::from_slice(&done.get_output().stdout).unwrap()
     };
-    let general = ["--general-corpus", CORPUS, "--general-questions", DATA];
+    let general = ["--general-corpus", corpus, "--general-questions", questions];
     let table = measured(&tuned, &[&["--alphas", "0,0.5,1"], &general[..]].concat());
     let alphas: Vec<f64> = table.as_array().unwrap().iter().map(|one| one["alpha"].as_f64().unwrap()).collect();
     assert_eq!(alphas, [0.0, 0.5, 1.0]);

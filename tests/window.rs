@@ -218,7 +218,7 @@ fn the_mixes_of_a_base_and_a_tuned_model_are_measured() {
     bench.until("measuring", |window| window.query_by_role_and_label(Role::Button, "Cancel").is_some());
     bench.until("the mixes measured", |window| {
         window.query_by_role_and_label(Role::Button, "Measure the mixes").is_some()
-            && window.query_by_label("nDCG@6 over the share of the tuned model").is_some()
+            && window.query_all_by_label("nDCG@6 over the share of the tuned model").next().is_some()
     });
     assert!(bench.query_by_label_contains("recall@6 ").is_some(), "the chosen mix has its numbers");
     assert!(!bench.get_by_label("Save the mix as…").accesskit_node().is_disabled());
