@@ -574,3 +574,46 @@ fn a_command_that_cannot_be_used_is_refused_with_its_flag() {
     assert!(String::from_utf8(done.get_output().stderr.clone()).unwrap().contains("model_name_or_path"));
     weldbench().args(["train", "--preset", "brazing"]).assert().code(2);
 }
+
+#[test]
+fn mixes_are_measured_and_one_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let tuned = folder.path().join("tuned");
+    let config: Value = serde_json::from_str(&fs::read_to_string(format!("{MODEL}/config.json")).unwrap()).unwrap();
+    weldbench::model::random::write_random(&tuned, &config, MODEL.as_ref(), 7).unwrap();
+    let (corpus, questions) = questions(folder.path());
+    let (corpus, questions) = (corpus.to_str().unwrap(), questions.to_str().unwrap());
+    let mixed = folder.path().join("mixed");
+    let measured = |model: &std::path::Path, more: &[&str]| -> Value {
+        let done = weldbench()
+            .env("XDG_CACHE_HOME", folder.path())
+            .args(["mix", "--base", MODEL, "--device", "cpu", "--json", "--k", "1,3", "--model"])
+            .arg(model)
+            .args(["--corpus", corpus, "--questions", questions])
+            .args(more)
+            .assert()
+            .success();
+        serde_json::from_slice(&done.get_output().stdout).unwrap()
+    };
+    let general = ["--general-corpus", corpus, "--general-questions", questions];
+    let table = measured(&tuned, &[&["--alphas", "0,0.5,1"], &general[..]].concat());
+    let alphas: Vec<f64> = table.as_array().unwrap().iter().map(|one| one["alpha"].as_f64().unwrap()).collect();
+    assert_eq!(alphas, [0.0, 0.5, 1.0]);
+    assert!(table.as_array().unwrap().iter().all(|one| one["domain"] == one["general"]));
+    assert!(table[0]["domain"]["3"]["ndcg"].as_f64().unwrap() > 0.0);
+
+    weldbench()
+        .args(["mix", "--base", MODEL, "--alpha", "0.5", "--model"])
+        .arg(&tuned)
+        .arg("--output")
+        .arg(&mixed)
+        .assert()
+        .success();
+    assert_eq!(
+        measured(&mixed, &["--alpha", "1"])[0]["domain"],
+        table[1]["domain"],
+        "the saved mix is the measured one"
+    );
+    let refused = weldbench().args(["mix", "--base", MODEL, "--model", MODEL, "--output", "x"]).assert().code(2);
+    assert!(String::from_utf8(refused.get_output().stderr.clone()).unwrap().contains("--alpha"));
+}

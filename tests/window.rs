@@ -194,6 +194,38 @@ fn a_model_is_trained_compared_and_searched_with() {
 }
 
 #[test]
+fn the_mixes_of_a_base_and_a_tuned_model_are_measured() {
+    let mut bench = Bench::pictured();
+    bench.until("data and device", |window| {
+        window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
+    });
+    bench.get_by_label("Compare").click();
+    bench.until("questions", |window| window.query_by_label("24 questions").is_some());
+    bench.get_by_label("Mix").click();
+    bench.run_steps(3);
+    assert!(bench.get_by_label("Measure the mixes").accesskit_node().is_disabled(), "there is no tuned model yet");
+    bench.get_by_label("Train").click();
+    bench.until("the form", |window| {
+        window.query_by_label("Start training").is_some_and(|button| !button.accesskit_node().is_disabled())
+    });
+    bench.get_by_label("Start training").click();
+    bench.until("the run done", |window| window.query_by_label("Done").is_some());
+    bench.get_by_label("Compare with the base model").click();
+    bench.until("the compare bench", |window| {
+        window.query_by_label("Measure the mixes").is_some_and(|button| !button.accesskit_node().is_disabled())
+    });
+    bench.get_by_label("Measure the mixes").click();
+    bench.until("measuring", |window| window.query_by_role_and_label(Role::Button, "Cancel").is_some());
+    bench.until("the mixes measured", |window| {
+        window.query_by_role_and_label(Role::Button, "Measure the mixes").is_some()
+            && window.query_all_by_label("nDCG@6 over the share of the tuned model").next().is_some()
+    });
+    assert!(bench.query_by_label_contains("recall@6 ").is_some(), "the chosen mix has its numbers");
+    assert!(!bench.get_by_label("Save the mix as…").accesskit_node().is_disabled());
+    bench.picture("compare_mix");
+}
+
+#[test]
 fn every_bench_looks_as_it_did() {
     let mut bench = Bench::pictured();
     bench.until("data and device", |window| {

@@ -168,6 +168,10 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
                 ("wanted", &format!("{wanted:?}")),
             ],
         ),
+        ModelError::Mix { base, tuned, difference } => say(
+            "error_model_mix",
+            &[("base", &base.display()), ("tuned", &tuned.display()), ("difference", difference)],
+        ),
         ModelError::Tokenizer(cause) => say("error_model_tokenizer", &[("cause", cause)]),
         ModelError::Device(cause) => say("error_model_device", &[("cause", cause)]),
         ModelError::Stopped => say("error_stopped", &[]),
@@ -442,6 +446,7 @@ mod tests {
         for error in [
             ModelError::MissingTensor { path: "m".into(), tensor: "t".into() },
             ModelError::Shape { path: "m".into(), tensor: "t".into(), found: vec![1], wanted: vec![2] },
+            ModelError::Mix { base: "t".into(), tuned: "t".into(), difference: "t".into() },
             ModelError::Tokenizer("t".into()),
             ModelError::Device("t".into()),
             ModelError::Stopped,

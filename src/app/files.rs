@@ -34,6 +34,7 @@ pub enum Purpose {
     SaveReport(report::Format),
     Corpus,
     Questions,
+    SaveMix,
     ExportCurves(Format),
 }
 
@@ -57,6 +58,7 @@ impl Purpose {
             Self::Corpus | Self::GeneralCorpus => "dialog_corpus",
             Self::Questions | Self::GeneralQuestions => "dialog_questions",
             Self::SaveReport(_) => "report",
+            Self::SaveMix => "mix_save",
             Self::ExportCurves(_) => "export_curves",
         }
     }
@@ -82,6 +84,7 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
         Purpose::SaveDataAs
             | Purpose::ExportShown
             | Purpose::SaveConfig
+            | Purpose::SaveMix
             | Purpose::ExportCurves(_)
             | Purpose::SaveReport(_)
     );
@@ -103,6 +106,8 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
         }
         Purpose::LoadConfig => Box::pin(one(toml(dialog).pick_file())),
         Purpose::SaveConfig => Box::pin(one(toml(dialog).save_file())),
+        // A new name is typed: picking a folder that is there would invite to replace it.
+        Purpose::SaveMix => Box::pin(one(dialog.save_file())),
         Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
         Purpose::ExportCurves(format) => {
             Box::pin(one(dialog.add_filter(format.name(), &[format.ending()]).save_file()))

@@ -9,6 +9,7 @@ mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
+mod mix_actions;
 mod run_actions;
 mod setup;
 mod shell_actions;

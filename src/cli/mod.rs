@@ -16,6 +16,7 @@ mod follow;
 mod import;
 mod interrupt;
 mod mine;
+mod mix;
 mod models;
 mod out;
 mod report;
@@ -59,6 +60,7 @@ pub enum Command {
     Search(search::Search),
     Encode(encode::Encode),
     Mine(mine::Mine),
+    Mix(mix::Mix),
     Score(score::Score),
     ScorePairs(score_pairs::ScorePairs),
     Split(split::Split),
@@ -130,6 +132,7 @@ impl Command {
             Self::Search(command) => command.run(),
             Self::Encode(command) => command.run(),
             Self::Mine(command) => command.run(),
+            Self::Mix(command) => command.run(),
             Self::Score(command) => command.run(),
             Self::ScorePairs(command) => command.run(),
             Self::Split(command) => command.run(),

@@ -36,6 +36,7 @@ mod instruction;
 mod job;
 pub mod measuring;
 pub mod mining;
+pub mod mixing;
 mod panics;
 mod queue;
 mod room;

@@ -184,35 +184,16 @@ impl EmbeddingModel {
     ///
     /// A folder that is there is replaced only when the new one is whole.
     pub fn save(&self, folder: &Path) -> Result<(), ModelError> {
-        let failed = |path: &Path| {
-            let path = path.to_path_buf();
-            move |error: std::io::Error| {
-                ModelError::file(&path, format!("{error}; is there room on the disk, and may this folder be written?"))
+        save_folder(&self.folder, folder, |new| {
+            self.write_encoder(&new.join("model.safetensors"))?;
+            if let Some(heads) = &self.heads {
+                for (name, linear) in [(SPARSE, &heads.sparse), (COLBERT, &heads.colbert)] {
+                    let (weight, bias) = (host(linear.weight.val())?, host(linear.bias.val())?);
+                    torch::save(&new.join(format!("{name}.pt")), name, &[("weight", &weight), ("bias", &bias)])?;
+                }
             }
-        };
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(failed(parent))?;
-        let new = tempfile::Builder::new().prefix(".model-").tempdir_in(parent).map_err(failed(parent))?;
-        for (name, content) in self.folder.companions()? {
-            let path = new.path().join(name);
-            if let Some(inner) = path.parent() {
-                fs::create_dir_all(inner).map_err(failed(inner))?;
-            }
-            fs::write(&path, content).map_err(failed(&path))?;
-        }
-        self.write_encoder(&new.path().join("model.safetensors"))?;
-        if let Some(heads) = &self.heads {
-            for (name, linear) in [(SPARSE, &heads.sparse), (COLBERT, &heads.colbert)] {
-                let path = new.path().join(format!("{name}.pt"));
-                let (weight, bias) = (host(linear.weight.val())?, host(linear.bias.val())?);
-                let bytes = torch::state_dict(name, &[("weight", &weight), ("bias", &bias)]).map_err(failed(&path))?;
-                fs::write(&path, bytes).map_err(failed(&path))?;
-            }
-        }
-        for file in walk(new.path()).map_err(failed(new.path()))? {
-            fs::File::open(&file).and_then(|file| file.sync_all()).map_err(failed(&file))?;
-        }
-        replace(new, folder).map_err(failed(folder))
+            Ok(())
+        })
     }
 
     fn write_encoder(&self, path: &Path) -> Result<(), ModelError> {
@@ -238,6 +219,36 @@ impl ModuleVisitor for Collector<'_> {
             self.tensors.device(name, param.val());
         }
     }
+}
+
+/// Makes a model folder: what lies beside the weights comes from another, `write_weights` puts its files into the
+/// folder that it gets. A folder that is there is replaced only when the new one is whole.
+pub(super) fn save_folder(
+    like: &ModelFolder,
+    folder: &Path,
+    write_weights: impl FnOnce(&Path) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error: std::io::Error| {
+            ModelError::file(&path, format!("{error}; is there room on the disk, and may this folder be written?"))
+        }
+    };
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(failed(parent))?;
+    let new = tempfile::Builder::new().prefix(".model-").tempdir_in(parent).map_err(failed(parent))?;
+    for (name, content) in like.companions()? {
+        let path = new.path().join(name);
+        if let Some(inner) = path.parent() {
+            fs::create_dir_all(inner).map_err(failed(inner))?;
+        }
+        fs::write(&path, content).map_err(failed(&path))?;
+    }
+    write_weights(new.path())?;
+    for file in walk(new.path()).map_err(failed(new.path()))? {
+        fs::File::open(&file).and_then(|file| file.sync_all()).map_err(failed(&file))?;
+    }
+    replace(new, folder).map_err(failed(folder))
 }
 
 /// A tensor's values on the host, row by row.

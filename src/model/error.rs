@@ -11,6 +11,8 @@ pub enum ModelError {
     MissingTensor { path: PathBuf, tensor: String },
     #[error("{}: the tensor `{tensor}` has the shape {found:?}, but config.json asks for {wanted:?}", path.display())]
     Shape { path: PathBuf, tensor: String, found: Vec<usize>, wanted: Vec<usize> },
+    #[error("{} and {} cannot be mixed: {difference}; choose a model and one that was tuned from it", base.display(), tuned.display())]
+    Mix { base: PathBuf, tuned: PathBuf, difference: String },
     #[error("a text could not be cut into tokens: {0}")]
     Tokenizer(String),
     #[error("the device failed: {0}; choose another device, or a smaller batch")]

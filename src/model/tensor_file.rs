@@ -24,6 +24,8 @@ enum Source<'a> {
     /// On a device, flat.
     Device(Box<Tensor<1>>),
     Host(&'a HostTensor),
+    /// Not made yet.
+    Made(Box<dyn Fn() -> Result<Vec<f32>, ModelError> + 'a>),
 }
 
 impl<'a> TensorFile<'a> {
@@ -35,6 +37,11 @@ impl<'a> TensorFile<'a> {
 
     pub fn host(&mut self, name: &str, tensor: &'a HostTensor) {
         self.tensors.insert(name.to_owned(), (tensor.shape.clone(), Source::Host(tensor)));
+    }
+
+    /// A tensor whose values are made when it is written.
+    pub fn made(&mut self, name: &str, shape: Vec<usize>, values: impl Fn() -> Result<Vec<f32>, ModelError> + 'a) {
+        self.tensors.insert(name.to_owned(), (shape, Source::Made(Box::new(values))));
     }
 
     /// Writes the tensors one by one, so that only one is on the host at a time.
@@ -57,6 +64,7 @@ impl<'a> TensorFile<'a> {
             let values = match source {
                 Source::Device(flat) => Cow::Owned(read((**flat).clone())?),
                 Source::Host(tensor) => Cow::Borrowed(&tensor.values),
+                Source::Made(make) => Cow::Owned(make()?),
             };
             for value in values.iter() {
                 file.write_all(&value.to_le_bytes()).map_err(failed)?;

@@ -56,6 +56,11 @@ impl Tokenizer {
         Ok(Self { inner, padding_id, special_ids })
     }
 
+    /// All that it does, as JSON.
+    pub fn content(&self) -> Result<String, ModelError> {
+        self.inner.to_string(false).map_err(|error| ModelError::Tokenizer(error.to_string()))
+    }
+
     /// One more than the largest token id.
     pub fn vocabulary(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)

@@ -3,11 +3,20 @@
 //! Opcodes: Python's `pickletools`, protocol 2; layout: PyTorch's `torch/serialization.py`.
 
 use std::io::{self, Cursor, Seek, Write};
+use std::path::Path;
 
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::ModelError;
 use super::weights::HostTensor;
+
+/// Writes a `.pt` file of 32-bit float tensors by name. `archive` is the zip's inner folder.
+pub fn save(path: &Path, archive: &str, tensors: &[(&str, &HostTensor)]) -> Result<(), ModelError> {
+    state_dict(archive, tensors)
+        .and_then(|bytes| std::fs::write(path, bytes))
+        .map_err(|error| ModelError::file(path, format!("{error}; is there room on the disk?")))
+}
 
 /// The bytes of a `.pt` file holding 32-bit float tensors by name. `archive` is the zip's inner folder.
 pub fn state_dict(archive: &str, tensors: &[(&str, &HostTensor)]) -> io::Result<Vec<u8>> {

@@ -141,6 +141,20 @@ impl Weights {
         Ok(tensor)
     }
 
+    /// A tensor's shape; its values are not read.
+    pub fn shape(&self, name: &str) -> Result<Vec<usize>, ModelError> {
+        let missing = || ModelError::MissingTensor { path: self.folder.clone(), tensor: name.into() };
+        match self.places.get(name).ok_or_else(missing)? {
+            Place::Safetensors { file, name } => {
+                let tensors =
+                    SafeTensors::deserialize(&file.map).map_err(|error| ModelError::file(&file.path, error))?;
+                let view = tensors.tensor(name).map_err(|error| ModelError::file(&file.path, error))?;
+                Ok(view.shape().to_vec())
+            }
+            Place::Pytorch(tensor) => Ok(tensor.shape().to_vec()),
+        }
+    }
+
     /// A tensor of whatever shape.
     pub fn any_shape(&self, name: &str) -> Result<HostTensor, ModelError> {
         let mut tensor = self.raw(name)?;

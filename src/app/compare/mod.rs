@@ -6,6 +6,7 @@ mod heat_map;
 mod heat_map_painter;
 mod map_view;
 mod metrics_view;
+mod mix_view;
 mod questions_view;
 mod ranked_lists;
 mod score_map;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use eframe::egui;
 
 pub use heat_map_painter::install as install_painter;
+pub use mix_view::MixAction;
 pub use score_map::MapView;
 pub use state::{MapKind, MethodKind, SHOWN, State, View, Which};
 pub use why::Why;
@@ -68,6 +70,7 @@ pub enum Action {
     ShowMap(MapKind),
     SetMapView(MapView),
     HoverCell(Option<[usize; 2]>),
+    Mix(MixAction),
 }
 
 /// What the bench sees of its surroundings.
@@ -107,6 +110,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
                 around.has_device && state.base.is_some() && state.corpus.is_some(),
                 &mut actions,
             ),
+            View::Mix => mix_view::show(ui, state, texts, around.has_device, &mut actions),
             View::Map => map_view::show(ui, state, texts, around.most_cells, &mut actions),
         }
     });

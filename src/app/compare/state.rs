@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::found::{Found, FoundList};
+use super::mix_view::Mixing;
 use super::score_map::{MapView, ScoreMap};
 use super::why::Why;
 use crate::dataset::Corpus;
@@ -96,10 +97,11 @@ pub enum View {
     Questions,
     Search,
     Map,
+    Mix,
 }
 
 impl View {
-    pub const ALL: [Self; 5] = [Self::Metrics, Self::Groups, Self::Questions, Self::Search, Self::Map];
+    pub const ALL: [Self; 6] = [Self::Metrics, Self::Groups, Self::Questions, Self::Search, Self::Map, Self::Mix];
 
     pub fn key(self) -> &'static str {
         match self {
@@ -108,6 +110,7 @@ impl View {
             Self::Questions => "view_questions",
             Self::Search => "view_search",
             Self::Map => "view_map",
+            Self::Mix => "view_mix",
         }
     }
 }
@@ -235,6 +238,7 @@ pub struct State {
     pub map_kind: MapKind,
     pub map_view: Option<MapView>,
     pub map_cell: Option<[usize; 2]>,
+    pub mixing: Mixing,
 }
 
 impl Default for State {
@@ -271,6 +275,7 @@ impl Default for State {
             map_kind: MapKind::Base,
             map_view: None,
             map_cell: None,
+            mixing: Mixing::default(),
         }
     }
 }
@@ -392,6 +397,7 @@ impl State {
         if let Some(why) = &mut self.why {
             why.drain();
         }
+        self.mixing.drain();
     }
 
     fn take_comparison(&mut self, event: CompareEvent) {

@@ -98,6 +98,7 @@ impl Window {
             Action::ShowMap(kind) => self.compare.map_kind = kind,
             Action::SetMapView(view) => self.compare.map_view = Some(view),
             Action::HoverCell(cell) => self.compare.map_cell = cell,
+            Action::Mix(action) => self.apply_mix(action),
         }
     }
 

@@ -88,6 +88,7 @@ impl Window {
                 self.settings.corpus = Some(path);
                 self.read_material();
             }
+            Purpose::SaveMix => self.save_mix(path),
             Purpose::ExportCurves(format) => self.export_curves(path, format),
             Purpose::Questions => {
                 self.compare.questions_path = Some(path.clone());
