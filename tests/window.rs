@@ -222,6 +222,9 @@ fn the_mixes_of_a_base_and_a_tuned_model_are_measured() {
     });
     assert!(bench.query_by_label_contains("recall@6 ").is_some(), "the chosen mix has its numbers");
     assert!(!bench.get_by_label("Save the mix as…").accesskit_node().is_disabled());
+    // A run's folder is named after the time.
+    bench.get_by_label("Base model alone").click();
+    bench.run_steps(3);
     bench.picture("compare_mix");
 }
 
