@@ -218,9 +218,9 @@ fn the_mixes_of_a_base_and_a_tuned_model_are_measured() {
     bench.until("measuring", |window| window.query_by_role_and_label(Role::Button, "Cancel").is_some());
     bench.until("the mixes measured", |window| {
         window.query_by_role_and_label(Role::Button, "Measure the mixes").is_some()
-            && window.query_all_by_label("nDCG@6 over the share of the tuned model").next().is_some()
+            && window.query_all_by_label("nDCG@10 over the share of the tuned model").next().is_some()
     });
-    assert!(bench.query_by_label_contains("recall@6 ").is_some(), "the chosen mix has its numbers");
+    assert!(bench.query_by_label_contains("recall@10 ").is_some(), "the chosen mix has its numbers");
     assert!(!bench.get_by_label("Save the mix as…").accesskit_node().is_disabled());
     // A run's folder is named after the time.
     bench.get_by_label("Base model alone").click();
@@ -239,6 +239,8 @@ fn every_bench_looks_as_it_did() {
     bench.get_by_label("Train").click();
     bench.until("the form", |window| window.query_by_label("Start training").is_some());
     bench.picture("train");
+    bench.get_by_label("Compare").click();
+    bench.run();
     bench.get_by_label("Language · 语言").click();
     bench.run();
     bench.get_by_label("中文").click();
