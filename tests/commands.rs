@@ -175,6 +175,19 @@ fn a_model_is_trained_compared_and_searched() {
     assert_eq!((&row["metric"], &row["tuned"][0]["paired"]["p"]), (&"recall".into(), &1.0.into()), "{result}");
     assert_eq!(row["tuned"].as_array().unwrap().len(), 2);
 
+    let map = folder.path().join("map.csv");
+    weldbench()
+        .args(["map", "--base", MODEL, "--device", "cpu", "--model"])
+        .arg(&tuned)
+        .args(sets(["--corpus", "--questions"]))
+        .arg("--output")
+        .arg(&map)
+        .assert()
+        .success();
+    let points = fs::read_to_string(&map).unwrap();
+    assert!(points.starts_with("\u{feff}kind,text,base_x,base_y,tuned_x,tuned_y"), "{points}");
+    assert!(points.lines().any(|line| line.starts_with("question,")) && !points.contains("NaN"), "{points}");
+
     let report = folder.path().join("report.html");
     compare("report")
         .arg("--output")

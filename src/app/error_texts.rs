@@ -273,6 +273,7 @@ fn job(texts: Texts, error: &JobError) -> String {
     told(texts, error, || match error {
         JobError::NoVectors(model) => say("error_job_no_vectors", &[("model", &model.display())]),
         JobError::NoHeads(model) => say("error_job_no_heads", &[("model", &model.display())]),
+        JobError::NotFinite(model) => say("error_job_not_finite", &[("model", &model.display())]),
         JobError::NoPassages => say("error_job_no_passages", &[]),
         JobError::NoRanks { start, end } => say("error_job_no_ranks", &[("start", start), ("end", end)]),
         JobError::NothingToJudgeBy(_) => say("error_job_nothing_to_judge_by", &[]),
@@ -499,6 +500,7 @@ mod tests {
         for error in [
             JobError::NoVectors("m".into()),
             JobError::NoHeads("m".into()),
+            JobError::NotFinite("m".into()),
             JobError::NoPassages,
             JobError::NoRanks { start: 3, end: 3 },
             JobError::NothingToJudgeBy(Keep::All),

@@ -15,6 +15,7 @@ mod eval;
 mod follow;
 mod import;
 mod interrupt;
+mod map;
 mod mine;
 mod mix;
 mod models;
@@ -57,6 +58,7 @@ pub enum Command {
     Eval(eval::Eval),
     Compare(compare::Compare),
     Report(report::Report),
+    Map(map::Map),
     Search(search::Search),
     Encode(encode::Encode),
     Mine(mine::Mine),
@@ -129,6 +131,7 @@ impl Command {
             Self::Eval(command) => command.run(),
             Self::Compare(command) => command.run(),
             Self::Report(command) => command.run(),
+            Self::Map(command) => command.run(),
             Self::Search(command) => command.run(),
             Self::Encode(command) => command.run(),
             Self::Mine(command) => command.run(),

@@ -11,6 +11,8 @@ pub enum JobError {
     NoVectors(PathBuf),
     #[error("{} has no sparse and ColBERT heads; choose dense search, or a model that was trained with unified_finetuning", .0.display())]
     NoHeads(PathBuf),
+    #[error("{} makes vectors that are not numbers; its weights are damaged, choose another model or checkpoint", .0.display())]
+    NotFinite(PathBuf),
     #[error("there are no passages to take negatives from; choose rows or a corpus with some")]
     NoPassages,
     #[error("there are no ranks from {start} to {end}; the second number must be above the first")]

@@ -34,6 +34,7 @@ pub mod explain;
 mod failure;
 mod instruction;
 mod job;
+pub mod map;
 pub mod measuring;
 pub mod mining;
 pub mod mixing;

@@ -58,7 +58,7 @@ pub fn questions(report: &Report) -> String {
 
 /// A text as a cell. One that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV
 /// injection").
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }

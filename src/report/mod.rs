@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::retrieval::{Comparison, Metric, MetricRow, Outcome, Paired};
 
-pub use csv::{metrics as metrics_csv, questions as questions_csv};
+pub use csv::{cell, metrics as metrics_csv, questions as questions_csv};
 pub use gather::{Compared, ComparedSet, ReportError};
 pub use html::page as html;
 pub use markdown::{document as markdown, table};

@@ -20,6 +20,7 @@ mod index;
 mod metrics;
 mod mining;
 mod products;
+pub mod projection;
 mod scores;
 mod significance;
 mod suspicion;

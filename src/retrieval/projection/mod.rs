@@ -1,0 +1,10 @@
+//! Vectors as points of a plane, so that what a model takes for alike lies together.
+
+mod align;
+mod pca;
+
+pub use align::align;
+pub use pca::pca;
+
+/// A point of the plane.
+pub type Place = [f32; 2];
