@@ -139,3 +139,51 @@ fn the_compare_bench_looks_as_it_did() {
     bench.run();
     bench.picture("compare_map");
 }
+
+/// Lays the texts out and waits for both layouts.
+fn laid_out(pictured: bool) -> Bench {
+    let mut bench = Bench::comparing(&[TOY_MODEL, OTHER], pictured);
+    bench.until("the device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Compare").click();
+    bench.until("questions", |window| window.query_by_label("24 questions").is_some());
+    bench.get_by_label("Text map").click();
+    bench.run_steps(3);
+    bench.get_by_label("Lay the texts out").click();
+    bench.until("the neighbours", |window| {
+        window.query_by_label("Neighbours").is_some_and(|button| !button.accesskit_node().is_disabled())
+    });
+    bench.until("the end", |window| window.query_by_label("Lay out anew").is_some());
+    bench
+}
+
+#[test]
+fn a_lasso_on_the_map_shows_the_rows_of_its_texts() {
+    // What is not drawn cannot be pointed at.
+    let mut bench = laid_out(true);
+    bench.get_by_label("Neighbours").click();
+    bench.get_by_label("Language").click();
+    bench.run_steps(3);
+    assert!(bench.query_by_label_contains("● Chinese ").is_some(), "no legend");
+    bench.get_by_label_contains("● Chinese ").click();
+    bench.run_steps(2);
+    bench.get_by_label("Select").click();
+    bench.run_steps(2);
+    let area = bench.get_by_role_and_label(Role::Image, "Text map").rect().shrink(4.0);
+    bench.drag_at(area.left_top());
+    for corner in [area.right_top(), area.right_bottom(), area.left_bottom(), area.left_top()] {
+        bench.hover_at(corner);
+        bench.run_steps(2);
+    }
+    bench.drop_at(area.left_top());
+    bench.until("a choice", |window| window.query_by_label_contains("questions chosen").is_some());
+    bench.get_by_label("Show their rows").click();
+    bench.until("the data bench", |window| window.query_by_label_contains("Chosen texts: ").is_some());
+    bench.get_by_label_contains("Chosen texts: ").click();
+    bench.until("all rows", |window| window.query_by_label_contains("Chosen texts: ").is_none());
+}
+
+#[test]
+fn the_text_map_looks_as_it_did() {
+    let mut bench = laid_out(true);
+    bench.picture("compare_points");
+}

@@ -5,11 +5,13 @@ mod window {
     pub mod bench;
 }
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use eframe::egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT, Queryable};
+use serde_json::Value;
 use weldbench::compute::{DeviceChoice, choose};
 use weldbench::jobs::training::{TrainRequest, start};
 use weldbench::jobs::{Jobs, Status};
@@ -396,4 +398,94 @@ fn the_bench_looks_as_it_did() {
     bench.get_by_label("日志").click();
     bench.run_steps(8);
     bench.picture("train_log_chinese");
+}
+
+/// Every file of a run by its name, without what is of one time or place: clock times, speeds, memory, folders.
+fn folder_told(run: &Path, home: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn plain(value: &mut Value, home: &str) {
+        match value {
+            Value::Object(fields) => {
+                for name in ["time", "seconds", "memory", "started", "ended", "device"] {
+                    if let Some(value) = fields.get_mut(name) {
+                        *value = Value::Null;
+                    }
+                }
+                fields.values_mut().for_each(|value| plain(value, home));
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| plain(value, home)),
+            Value::String(text) => *text = text.replace(home, "RUN"),
+            _ => {}
+        }
+    }
+    let mut told = BTreeMap::new();
+    let mut folders = vec![run.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(run).unwrap().to_string_lossy().into_owned();
+            let mut bytes = fs::read(&path).unwrap();
+            let lines = |bytes: &[u8]| {
+                let text = String::from_utf8(bytes.to_vec()).unwrap();
+                let values = text.lines().map(|line| {
+                    let mut value: Value = serde_json::from_str(line).unwrap();
+                    plain(&mut value, &run.to_string_lossy());
+                    value.to_string()
+                });
+                values.collect::<Vec<_>>().join("\n").into_bytes()
+            };
+            if name == "metrics.jsonl" {
+                bytes = lines(&bytes);
+            } else if name == "run.json" {
+                let record: Value = serde_json::from_slice(&bytes).unwrap();
+                bytes = lines(record.to_string().as_bytes());
+            } else if name == "log.txt" {
+                // Each line begins with the time, and some end with one.
+                bytes = String::from_utf8(bytes).unwrap().lines().count().to_string().into_bytes();
+            } else if name.contains("tfevents") {
+                told.insert("events".into(), bytes.len().to_string().into_bytes());
+                continue;
+            } else if name == "config.toml" {
+                bytes = String::from_utf8(bytes).unwrap().replace(&*home.to_string_lossy(), "HOME").into_bytes();
+            }
+            told.insert(name, bytes);
+        }
+    }
+    told
+}
+
+#[test]
+fn the_command_and_the_window_leave_the_same_run_folder() {
+    let config = TrainingConfig { save_steps: Some(2), ..config() };
+    let mut bench = bench(&config);
+    start_training(&mut bench);
+    let folder = bench.folder().join("workspace/runs");
+    let done = |run: &Run| run.record().state == RunState::Done;
+    bench.until("the end", |_| Runs::new(&folder).list().is_ok_and(|(runs, _)| runs.iter().any(done)));
+    let of_window = only_run(&bench);
+
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("options.toml");
+    fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_weldbench"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("WELDBENCH_HOME", home.path())
+        .args(["train", "--device", "cpu", "--config"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let of_command = Runs::new(home.path().join("runs")).list().unwrap().0.remove(0);
+
+    let window = folder_told(of_window.folder(), bench.folder());
+    let command = folder_told(of_command.folder(), home.path());
+    assert_eq!(window.keys().collect::<Vec<_>>(), command.keys().collect::<Vec<_>>());
+    assert!(window.len() > 8, "{:?}", window.keys());
+    for (name, bytes) in &window {
+        let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(4000)]).into_owned();
+        assert!(*bytes == command[name], "{name} differs:\n{}\n{}", shown(bytes), shown(&command[name]));
+    }
 }

@@ -13,6 +13,7 @@ mod mix_actions;
 mod run_actions;
 mod setup;
 mod shell_actions;
+mod text_map_actions;
 mod train_actions;
 mod train_config;
 mod train_forecast;
@@ -111,7 +112,7 @@ impl Window {
     pub fn new(creation: &eframe::CreationContext<'_>, setup: Setup) -> Self {
         let context = creation.egui_ctx.clone();
         theme::install(&context);
-        let most_cells = creation.wgpu_render_state.as_ref().map_or(0, compare::install_painter);
+        let most_cells = creation.wgpu_render_state.as_ref().map_or(0, compare::install_painters);
         let (settings, warning) = Settings::load(&setup.workspace.settings_file());
         let language = setup.language.or(Language::of_locale(&settings.language)).unwrap_or_else(Language::of_system);
         let theme = setup.theme.unwrap_or_else(|| setup::theme(&settings));

@@ -18,7 +18,7 @@ pub struct Compare {
 
 impl Compare {
     pub(super) fn run(self) -> Result<(), Ending> {
-        let report = self.comparing.report("Comparison".into())?;
+        let report = self.comparing.report("Comparison".into(), &Words::ENGLISH)?;
         if self.json {
             let json = report.json().map_err(|error| Failure::new(error.to_string(), "leave --json out"))?;
             out::line(json);

@@ -8,7 +8,7 @@ use super::Ending;
 use super::eval::{Questions, compare};
 use super::models::MethodOptions;
 use crate::compute::{DeviceChoice, choose};
-use crate::report::{Compared, ComparedSet, Report};
+use crate::report::{Compared, ComparedSet, Report, Words};
 
 #[derive(Debug, Args)]
 pub struct Comparing {
@@ -42,7 +42,7 @@ pub struct Comparing {
 
 impl Comparing {
     /// Compares, and gathers what there is to report.
-    pub fn report(self, title: String) -> Result<Report, Ending> {
+    pub fn report(self, title: String, words: &Words) -> Result<Report, Ending> {
         let method = self.method.method()?;
         if self.k.is_empty() || self.k.contains(&0) {
             return Err(Ending::Usage("--k takes numbers from 1 on, such as 1,3,6,10".into()));
@@ -60,6 +60,7 @@ impl Comparing {
             texts: questions.set.questions.iter().map(|question| question.text.clone()).collect(),
             comparison,
         });
-        Ok(Report::gather(Compared { title, method: self.method.name(), models, sets: sets.collect() })?)
+        let method = words.method_name(method).to_owned();
+        Ok(Report::gather(Compared { title, method, models, sets: sets.collect() })?)
     }
 }

@@ -29,12 +29,21 @@ pub struct Map {
     /// JSONL file with questions and their positives.
     #[arg(long, value_name = "FILE")]
     questions: PathBuf,
-    /// CSV file to write: kind, text, and for each model the places along its two principal components.
+    /// How: by the two principal components, or neighbours beside one another (t-SNE), which takes longer.
+    #[arg(long, value_enum, default_value_t = Layout::Pca)]
+    layout: Layout,
+    /// CSV file to write: kind, text, and the places in each model.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Layout {
+    Pca,
+    Tsne,
 }
 
 impl Map {
@@ -51,7 +60,12 @@ impl Map {
         let jobs = Jobs::new(|| ());
         let mut maps = Vec::new();
         follow(&map::start(&jobs, request), |event, _| maps.push(event))?;
-        let planes = maps.into_iter().next().unwrap_or_default();
+        let Some(laid) = maps.pop() else { return Ok(()) };
+        let mut planes = vec![laid.planes.clone()];
+        if self.layout == Layout::Tsne {
+            follow(&map::start_neighbours(&jobs, laid), |event, _| planes.push(event))?;
+        }
+        let planes = planes.pop().unwrap_or_default();
         let columns: Vec<_> = names.iter().zip(&planes).collect();
         let mut text = String::from("\u{feff}kind,text");
         columns.iter().for_each(|(name, _)| text.push_str(&format!(",{name}_x,{name}_y")));

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::Ending;
 use crate::compute::{DeviceChoice, DeviceInfo, choose};
 use crate::jobs::Instruction;
+use crate::report::Words;
 use crate::retrieval::{Method, Weights};
 
 #[derive(Debug, Args)]
@@ -82,8 +83,8 @@ impl Models {
         Ok(choose(self.device)?)
     }
 
-    pub fn method_name(&self) -> String {
-        self.method.name()
+    pub fn method_name(&self) -> &'static str {
+        self.method.method().map_or("", |method| Words::ENGLISH.method_name(method))
     }
 
     pub fn method(&self) -> Result<Method, Ending> {
@@ -92,10 +93,6 @@ impl Models {
 }
 
 impl MethodOptions {
-    pub fn name(&self) -> String {
-        self.method.to_possible_value().map_or_else(String::new, |value| format!("{} search", value.get_name()))
-    }
-
     pub fn method(&self) -> Result<Method, Ending> {
         let &[dense, sparse, colbert] = self.weights.as_slice() else {
             return Err(Ending::Usage("--weights takes three numbers: dense, sparse, ColBERT".into()));

@@ -37,7 +37,7 @@ impl Report {
             Language::En => Words::ENGLISH,
             Language::Zh => Words::CHINESE,
         };
-        let report = self.comparing.report(self.title)?;
+        let report = self.comparing.report(self.title, &words)?;
         for (path, format) in self.outputs.iter().zip(formats) {
             for path in report.save(path, format, &words)? {
                 out::line(path.display());

@@ -6,7 +6,7 @@ use super::vectors::{self, Texts};
 use super::{Failure, Job, JobContext, Jobs, Room};
 use crate::compute::DeviceInfo;
 use crate::model::{EncodeOptions, ModelFolder, SparseVector, TextKind};
-use crate::retrieval::{Interaction, Method, dense_score, lexical_score};
+use crate::retrieval::{Interaction, Method, colbert_score, dense_score, lexical_score};
 
 /// What is to be explained.
 pub struct ExplainRequest {
@@ -36,10 +36,25 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
     pub text: String,
-    /// The lexical weight of its token; 0 where it has none.
-    pub weight: f32,
-    /// Whether the other text has the token, too, so that it counts in the sparse score.
-    pub shared: bool,
+    /// Absent between tokens.
+    pub token: Option<u32>,
+    /// The lexical weight of its token in this text and in the other one; 0 where it has none.
+    pub weights: [f32; 2],
+}
+
+impl Piece {
+    /// What its token adds to the sparse score, however often it is in the texts.
+    pub fn adds(&self) -> f32 {
+        self.weights[0] * self.weights[1]
+    }
+}
+
+/// The tokens that both texts have, each once, what adds most to the sparse score first.
+pub fn common(pieces: &[Piece]) -> Vec<&Piece> {
+    let mut common: Vec<&Piece> = pieces.iter().filter(|piece| piece.adds() > 0.0).collect();
+    common.sort_by(|one, other| other.adds().total_cmp(&one.adds()).then(one.token.cmp(&other.token)));
+    common.dedup_by_key(|piece| piece.token);
+    common
 }
 
 /// Puts it into the queue of its device; one event a model, in the order of the models.
@@ -63,12 +78,8 @@ fn work(room: &mut Room, context: &JobContext<Explanation>, request: &ExplainReq
         let asked = tokens(&request.question, TextKind::Query)?;
         let found = tokens(&request.passage, TextKind::Passage)?;
         let interaction = Interaction::new(&question, &passage);
-        let colbert = interaction.as_ref().map(|interaction| {
-            let best = interaction.best.iter().enumerate();
-            let sum: f32 =
-                best.map(|(row, best)| best.map_or(0.0, |best| interaction.similarities.row(row)[best])).sum();
-            sum / interaction.best.len().max(1) as f32
-        });
+        let pair = question.colbert.first().zip(passage.colbert.first()).filter(|_| interaction.is_some());
+        let colbert = pair.map(|(question, passage)| colbert_score(question, passage));
         context.send(Explanation {
             model: model.clone(),
             question: asked.pieces(&of_question, &of_passage),
@@ -108,9 +119,11 @@ impl Tokens {
 
     fn pieces(&self, own: &SparseVector, other: &SparseVector) -> Vec<Piece> {
         let (mut pieces, mut at) = (Vec::new(), 0);
-        let mut push = |text: &str, weight: f32, shared: bool| {
+        let weight = |of: &SparseVector, id: &u32| of.ids.binary_search(id).map_or(0.0, |place| of.weights[place]);
+        let mut push = |text: &str, token: Option<u32>| {
             if !text.is_empty() {
-                pieces.push(Piece { text: text.to_owned(), weight, shared });
+                let weights = token.map_or([0.0; 2], |id| [weight(own, &id), weight(other, &id)]);
+                pieces.push(Piece { text: text.to_owned(), token, weights });
             }
         };
         for (id, span, _) in &self.tokens {
@@ -119,12 +132,11 @@ impl Tokens {
             if span.end <= at {
                 continue;
             }
-            push(&self.text[at..start], 0.0, false);
-            let weight = own.ids.binary_search(id).map_or(0.0, |place| own.weights[place]);
-            push(&self.text[start..span.end], weight, weight > 0.0 && other.ids.binary_search(id).is_ok());
+            push(&self.text[at..start], None);
+            push(&self.text[start..span.end], Some(*id));
             at = span.end;
         }
-        push(&self.text[at..], 0.0, false);
+        push(&self.text[at..], None);
         pieces
     }
 }
@@ -159,8 +171,22 @@ mod tests {
         let (interaction, [asked, found]) = why.interaction.as_ref().unwrap();
         assert_eq!((interaction.similarities.rows, interaction.similarities.cols), (asked.len(), found.len()));
         assert_eq!(interaction.best.len(), asked.len());
-        assert!(why.question.iter().any(|piece| piece.shared) == (why.sparse.unwrap() > 0.0), "{why:?}");
-        assert!(why.passage.iter().any(|piece| piece.weight > 0.0));
+        assert!(why.passage.iter().any(|piece| piece.weights[0] > 0.0));
+        // What the common tokens add makes up the sparse score, seen from either side, however often they are there.
+        let why = explain(&[MODEL], &format!("{passage} {passage}"), passage).remove(0);
+        for pieces in [&why.question, &why.passage] {
+            let sum: f32 = common(pieces).iter().map(|piece| piece.adds()).sum();
+            assert!((sum - why.sparse.unwrap()).abs() < 1e-6 && sum > 0.0, "{sum} {why:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_begins_with_a_han_character_keeps_its_first_word_whole() {
+        let why = explain(&[MODEL], "气孔是什么", "气孔").remove(0);
+        let names = |pieces: &[Piece]| pieces.iter().map(|piece| piece.text.clone()).collect::<Vec<_>>();
+        let (_, [asked, found]) = why.interaction.unwrap();
+        assert_eq!(found, [vec!["▁".to_owned()], names(&why.passage), vec!["</s>".to_owned()]].concat());
+        assert_eq!(asked, [vec!["▁".to_owned()], names(&why.question), vec!["</s>".to_owned()]].concat());
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Failure, panics};
-use crate::compute::DeviceInfo;
 
 /// How a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +138,7 @@ impl JobHandle {
         &self.0.title
     }
 
-    /// The label of the device that it runs on.
+    /// The label of the device that it runs on; empty where it needs none.
     pub fn device(&self) -> &str {
         &self.0.device
     }
@@ -321,14 +320,10 @@ impl<E> Drop for JobContext<E> {
 }
 
 /// A new job in the queue: its outside and its inside.
-pub(super) fn pair<E>(
-    device: &DeviceInfo,
-    title: String,
-    wake: Arc<dyn Fn() + Send + Sync>,
-) -> (Job<E>, JobContext<E>) {
+pub(super) fn pair<E>(device: String, title: String, wake: Arc<dyn Fn() + Send + Sync>) -> (Job<E>, JobContext<E>) {
     let shared = Arc::new(Shared {
         title,
-        device: device.label(),
+        device,
         state: Mutex::new(State {
             status: Status::Queued,
             wanted: Wanted::Run,

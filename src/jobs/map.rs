@@ -1,6 +1,7 @@
-//! Passages and questions as points of a plane, in the base and in the tuned model, as a job.
+//! Passages and questions as points of a plane, in the base and in the tuned model, as jobs.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::compare::EvaluationSet;
 use super::vectors::{self, Texts};
@@ -8,7 +9,10 @@ use super::{Failure, Job, JobContext, JobError, Jobs, Room};
 use crate::compute::DeviceInfo;
 use crate::model::{Matrix, TextKind};
 use crate::retrieval::Method;
-use crate::retrieval::projection::{Place, align, pca};
+use crate::retrieval::projection::{Place, Start, align, pca, tsne};
+
+/// Points that t-SNE is tried with: its exact neighbours take time with their square.
+pub const MOST_NEIGHBOURLY: usize = 50_000;
 
 /// What is to be laid out.
 pub struct MapRequest {
@@ -23,13 +27,21 @@ pub struct MapRequest {
 /// Places of all passages, then of all questions: one list a model; those after the first are turned until they lie on it.
 pub type Planes = Vec<Vec<Place>>;
 
-/// Puts it into the queue of its device; one event, with the places that principal components give.
-pub fn start(jobs: &Jobs, request: MapRequest) -> Job<Planes> {
+/// Passages and questions along the two principal components of each model.
+#[derive(Clone)]
+pub struct Laid {
+    pub planes: Planes,
+    /// What was laid out, for other layouts: one matrix a model.
+    pub vectors: Arc<Vec<Matrix>>,
+}
+
+/// Puts it into the queue of its device; one event.
+pub fn start(jobs: &Jobs, request: MapRequest) -> Job<Laid> {
     let device = request.device.clone();
     jobs.start(&device, "Map".into(), move |room, context| work(room, context, &request))
 }
 
-fn work(room: &mut Room, context: &JobContext<Planes>, request: &MapRequest) -> Result<(), Failure> {
+fn work(room: &mut Room, context: &JobContext<Laid>, request: &MapRequest) -> Result<(), Failure> {
     let options = vectors::options(Method::Dense);
     for model in &request.models {
         vectors::check(room, model, &options)?;
@@ -49,8 +61,28 @@ fn work(room: &mut Room, context: &JobContext<Planes>, request: &MapRequest) -> 
         let places = planes.first().map(|base| align(&places, base)).unwrap_or(places);
         planes.push(places);
     }
-    context.send(planes);
+    context.send(Laid { planes, vectors: Arc::new(all) });
     Ok(())
+}
+
+/// Lays the same points out by their neighbours (t-SNE): the first model from its principal components, the others from
+/// the first one's layout, turned until they lie on it. Needs no device; one event.
+pub fn start_neighbours(jobs: &Jobs, laid: Laid) -> Job<Planes> {
+    jobs.start_beside("Map".into(), move |context| {
+        let mut planes: Planes = Vec::new();
+        for (vectors, components) in laid.vectors.iter().zip(&laid.planes) {
+            context.stage("laying neighbours together", "steps");
+            let start = planes.first().map_or(Start::Components(components), |base| Start::Layout(base));
+            let places = tsne(vectors, start, &mut |done, total| {
+                context.progress(done, total);
+                context.ask()
+            })?;
+            let places = planes.first().map(|base| align(&places, base)).unwrap_or(places);
+            planes.push(places);
+        }
+        context.send(planes);
+        Ok(())
+    })
 }
 
 #[cfg(test)]
@@ -84,13 +116,26 @@ mod tests {
         let job = start(&jobs, request(&[MODEL, MODEL]));
         assert_eq!(job.wait(), Status::Done);
         let events = job.poll();
-        let [base, tuned] = &events[0][..] else { panic!("two models") };
+        let [base, tuned] = &events[0].planes[..] else { panic!("two models") };
         assert_eq!((events.len(), base.len(), tuned.len()), (1, 8, 8));
         for (one, other) in base.iter().zip(tuned) {
             assert!((one[0] - other[0]).abs() < 1e-4 && (one[1] - other[1]).abs() < 1e-4);
         }
         // A passage and the question of the same words lie on one another.
         assert!((base[0][0] - base[6][0]).abs() < 1e-4 && (base[1][1] - base[7][1]).abs() < 1e-4);
+    }
+
+    #[test]
+    fn neighbours_are_laid_out_from_the_components() {
+        let jobs = Jobs::new(|| ());
+        let laid = start(&jobs, request(&[MODEL, MODEL])).next().unwrap();
+        let job = start_neighbours(&jobs, laid);
+        assert_eq!(job.wait(), Status::Done);
+        let events = job.poll();
+        assert_eq!((events.len(), events[0].len()), (1, 2));
+        assert!(
+            events[0].iter().all(|places| places.len() == 8 && places.iter().flatten().all(|value| value.is_finite()))
+        );
     }
 
     #[test]

@@ -32,11 +32,8 @@ impl Jobs {
         title: String,
         work: impl FnOnce(&mut Room, &JobContext<E>) -> Result<(), Failure> + Send + 'static,
     ) -> Job<E> {
-        let (job, context) = job::pair(device, title, Arc::clone(&self.wake));
-        let mut started = lock(&self.started);
-        started.retain(|job| !job.status().is_over());
-        started.push(job.handle());
-        drop(started);
+        let (job, context) = job::pair(device.label(), title, Arc::clone(&self.wake));
+        self.remember(job.handle());
         let task: Task = Box::new(move |room| {
             if !job::run(context, |context| work(room, context)) {
                 // What a failure has left half done must not outlive it.
@@ -48,6 +45,27 @@ impl Jobs {
         // Without a worker the task is dropped here, which ends the job with a failure.
         let _ = worker.send(task);
         job
+    }
+
+    /// Begins work that needs no device at once, on a thread of its own.
+    pub fn start_beside<E: Send + 'static>(
+        &self,
+        title: String,
+        work: impl FnOnce(&JobContext<E>) -> Result<(), Failure> + Send + 'static,
+    ) -> Job<E> {
+        let (job, context) = job::pair(String::new(), title, Arc::clone(&self.wake));
+        self.remember(job.handle());
+        // Without a thread the work is dropped, which ends the job with a failure.
+        if let Err(error) = thread::Builder::new().spawn(move || job::run(context, work)) {
+            log::error!("no thread: {error}");
+        }
+        job
+    }
+
+    fn remember(&self, job: JobHandle) {
+        let mut started = lock(&self.started);
+        started.retain(|job| !job.status().is_over());
+        started.push(job);
     }
 
     /// The jobs that are not over, in the order in which they were started.
@@ -170,6 +188,20 @@ mod tests {
         until("both running", || one.status() == Status::Running && two.status() == Status::Running);
         jobs.shut_down();
         assert_eq!((one.status(), two.status()), (Status::Cancelled, Status::Cancelled));
+    }
+
+    #[test]
+    fn work_without_a_device_waits_for_none() {
+        let jobs = Jobs::new(|| ());
+        let busy = jobs.start(&cpu(), "busy".into(), endless);
+        let beside = jobs.start_beside::<u8>("beside".into(), |context| {
+            context.send(7);
+            Ok(())
+        });
+        assert_eq!((beside.wait(), beside.poll()), (Status::Done, vec![7]));
+        assert_eq!(beside.device(), "");
+        busy.cancel();
+        assert_eq!(busy.wait(), Status::Cancelled);
     }
 
     #[test]

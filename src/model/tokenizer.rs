@@ -83,14 +83,17 @@ impl Tokenizer {
     }
 
     /// The tokens of a text as [`Self::ids`] makes them, each with the bytes of the text that it stands for; nothing for
-    /// special tokens.
+    /// special tokens, and nothing for SentencePiece's sign of a word's beginning (`▁`) where no space was written.
     pub fn tokens(&self, text: &str, max_length: Option<usize>) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
         let encoding = self.inner.encode(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         let specials = encoding.get_special_tokens_mask();
-        let offsets = encoding.get_offsets().iter().zip(specials);
-        let spans = offsets.map(|(&(start, end), special)| {
-            let whole = *special == 0 && text.get(start..end).is_some();
-            if whole { start..end } else { 0..0 }
+        let offsets = encoding.get_offsets().iter().zip(specials).zip(encoding.get_tokens());
+        let spans = offsets.map(|((&(start, end), special), token)| {
+            // Before a text that begins with a Han character the sign is a token by itself, and tokenizers gives it that
+            // character's place.
+            let stands = |part: &str| token != "▁" || part.trim().is_empty();
+            let own = *special == 0 && text.get(start..end).is_some_and(stands);
+            if own { start..end } else { 0..0 }
         });
         let ids = self.ids(text, max_length)?;
         let mut tokens: Vec<(u32, Range<usize>)> = ids.into_iter().zip(spans).collect();

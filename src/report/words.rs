@@ -1,7 +1,7 @@
 //! The report's words, in the languages of its readers.
 
 use crate::dataset::Script;
-use crate::retrieval::{GroupName, Paired};
+use crate::retrieval::{GroupName, Method, Paired};
 
 /// The words of one language.
 pub struct Words {
@@ -114,6 +114,20 @@ impl Words {
         step: "步数",
         chinese: true,
     };
+
+    /// How a method of search is called.
+    pub fn method_name(&self, method: Method) -> &'static str {
+        match (method, self.chinese) {
+            (Method::Dense, false) => "dense search",
+            (Method::Sparse, false) => "sparse search",
+            (Method::Colbert, false) => "ColBERT search",
+            (Method::Hybrid(_), false) => "hybrid search",
+            (Method::Dense, true) => "稠密检索",
+            (Method::Sparse, true) => "稀疏检索",
+            (Method::Colbert, true) => "ColBERT 检索",
+            (Method::Hybrid(_), true) => "混合检索",
+        }
+    }
 
     pub(super) fn group_name(&self, name: &GroupName) -> String {
         if !self.chinese {

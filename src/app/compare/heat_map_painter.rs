@@ -27,10 +27,10 @@ struct Uniform {
 /// Wide enough for the shader's view of any number of cells that fit.
 const MOST_TEXELS_IN_A_ROW: u32 = 4096;
 
-/// Maps that stay on the graphics card: two side by side, their scales, and the last ones.
+/// Maps that stay on the graphics card beside those that are drawn.
 const MOST_MAPS: usize = 8;
 
-/// The pipeline, and the maps that lie on the graphics card, the latest last.
+/// The pipeline, and the maps that lie on the graphics card, those drawn last at the end.
 struct Resources {
     pipeline: wgpu::RenderPipeline,
     layout: wgpu::BindGroupLayout,
@@ -42,10 +42,27 @@ impl Resources {
     fn uploaded(&self, map: &Arc<ScoreMap>) -> Option<&Uploaded> {
         self.uploaded.iter().find(|uploaded| Arc::ptr_eq(&uploaded.map, map))
     }
+
+    /// Lays the map onto the card, and drops the oldest of those that are no longer drawn.
+    fn upload(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, map: &Arc<ScoreMap>, frame: u64) {
+        let place = self.uploaded.iter().position(|uploaded| Arc::ptr_eq(&uploaded.map, map));
+        let mut uploaded = match place {
+            Some(place) => self.uploaded.remove(place),
+            None => upload(device, queue, &self.layout, map),
+        };
+        uploaded.frame = frame;
+        self.uploaded.push(uploaded);
+        let first = &self.uploaded[0];
+        if self.uploaded.len() > MOST_MAPS && first.frame + 1 < frame {
+            self.uploaded.remove(0);
+        }
+    }
 }
 
 struct Uploaded {
     map: Arc<ScoreMap>,
+    /// The last one that drew it.
+    frame: u64,
     uniform: wgpu::Buffer,
     group: wgpu::BindGroup,
 }
@@ -135,7 +152,14 @@ pub fn show(
     hovered: Option<[usize; 2]>,
     dark: bool,
 ) {
-    let callback = Paint { map: map.clone(), view: *view, hovered, dark, size: area.size() };
+    let callback = Paint {
+        map: map.clone(),
+        view: *view,
+        hovered,
+        dark,
+        size: area.size(),
+        frame: painter.ctx().cumulative_frame_nr(),
+    };
     painter.add(egui_wgpu::Callback::new_paint_callback(area, callback));
 }
 
@@ -146,6 +170,7 @@ struct Paint {
     dark: bool,
     /// Points.
     size: egui::Vec2,
+    frame: u64,
 }
 
 impl egui_wgpu::CallbackTrait for Paint {
@@ -160,13 +185,7 @@ impl egui_wgpu::CallbackTrait for Paint {
         let Some(resources) = resources.get_mut::<Resources>() else {
             return Vec::new();
         };
-        if resources.uploaded(&self.map).is_none() {
-            if resources.uploaded.len() >= MOST_MAPS {
-                resources.uploaded.remove(0);
-            }
-            let uploaded = upload(device, queue, &resources.layout, &self.map);
-            resources.uploaded.push(uploaded);
-        }
+        resources.upload(device, queue, &self.map, self.frame);
         if let Some(uploaded) = resources.uploaded(&self.map) {
             let uniform = self.uniform(screen.pixels_per_point, resources.linear_target);
             queue.write_buffer(&uploaded.uniform, 0, bytemuck::bytes_of(&uniform));
@@ -232,7 +251,7 @@ fn upload(device: &wgpu::Device, queue: &wgpu::Queue, layout: &wgpu::BindGroupLa
         layout,
         entries: &entries.collect::<Vec<_>>(),
     });
-    Uploaded { map: map.clone(), uniform, group }
+    Uploaded { map: map.clone(), frame: 0, uniform, group }
 }
 
 /// One texel a cell, folded into rows; the last row is filled up.

@@ -33,14 +33,27 @@ pub struct Mixing {
     pub alpha: f32,
     pub job: Option<Job<MixEvent>>,
     pub measured: Vec<MixEvent>,
+    /// Base and tuned model of the measured mixes.
+    of: Option<[PathBuf; 2]>,
     /// The folder that a mix is being saved in, or was last.
     pub saving: Option<(Job<()>, PathBuf)>,
 }
 
 impl Mixing {
-    pub fn begin(&mut self, job: Job<MixEvent>) {
+    pub fn begin(&mut self, job: Job<MixEvent>, of: [PathBuf; 2]) {
         self.measured.clear();
-        self.job = Some(job);
+        (self.job, self.of) = (Some(job), Some(of));
+    }
+
+    /// Mixes of other models than these say nothing any more.
+    pub fn forget_others(&mut self, base: Option<&PathBuf>, tuned: Option<&PathBuf>) {
+        if self.of.as_ref().is_some_and(|[of_base, of_tuned]| (Some(of_base), Some(of_tuned)) != (base, tuned)) {
+            if let Some(job) = self.job.take() {
+                job.cancel();
+            }
+            self.measured.clear();
+            self.of = None;
+        }
     }
 
     pub fn drain(&mut self) {
@@ -84,7 +97,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, ac
     ui.horizontal(|ui| {
         ui.label(texts.get("mix_share"));
         let mut alpha = mixing.alpha;
-        let slider = egui::Slider::new(&mut alpha, 0.0..=1.0).step_by(0.05).fixed_decimals(2);
+        let slider = egui::Slider::new(&mut alpha, 0.0..=1.0).step_by(0.1).fixed_decimals(1);
         if ui.add(slider).accessible_name(texts.get("mix_share")).changed() {
             actions.push(Action::Mix(MixAction::SetAlpha(alpha)));
         }
@@ -172,9 +185,10 @@ fn curves(ui: &mut egui::Ui, mixing: &Mixing, texts: Texts) {
         .allow_zoom(false)
         .allow_boxed_zoom(false)
         .include_x(0.0)
-        .include_x(1.0)
+        // Room for the legend beside the points.
+        .include_x(1.3)
         .grid_color(colours.outline)
-        .legend(Legend::default().position(Corner::LeftBottom))
+        .legend(Legend::default().position(Corner::RightBottom))
         .show(ui, |plot| {
             plot.vline(VLine::new(texts.get("mix_share"), alpha).color(colours.neutral).width(line::HAIR));
             for (key, points, colour) in curves.into_iter().filter(|(_, points, _)| !points.is_empty()) {

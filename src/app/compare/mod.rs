@@ -1,5 +1,6 @@
 //! The compare bench: the same questions, asked of the base model and of the tuned one.
 
+mod cloud;
 mod found;
 mod groups_view;
 mod heat_map;
@@ -7,6 +8,7 @@ mod heat_map_painter;
 mod map_view;
 mod metrics_view;
 mod mix_view;
+mod points_painter;
 mod questions_view;
 mod ranked_lists;
 mod score_map;
@@ -14,17 +16,20 @@ mod search_view;
 mod setup;
 mod shown;
 mod state;
+mod text_map;
+mod text_map_view;
 mod why;
 mod why_view;
 
 use std::path::{Path, PathBuf};
 
 use eframe::egui;
+use eframe::egui_wgpu::RenderState;
 
-pub use heat_map_painter::install as install_painter;
 pub use mix_view::MixAction;
 pub use score_map::MapView;
 pub use state::{MapKind, MethodKind, SHOWN, State, View, Which};
+pub use text_map::PointsAction;
 pub use why::Why;
 
 use crate::app::error_texts;
@@ -70,7 +75,14 @@ pub enum Action {
     ShowMap(MapKind),
     SetMapView(MapView),
     HoverCell(Option<[usize; 2]>),
+    Points(PointsAction),
     Mix(MixAction),
+}
+
+/// Makes the bench's own pictures ready to be drawn, and says how many cells a score map may have.
+pub fn install_painters(state: &RenderState) -> usize {
+    points_painter::install(state);
+    heat_map_painter::install(state)
 }
 
 /// What the bench sees of its surroundings.
@@ -110,6 +122,11 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
                 around.has_device && state.base.is_some() && state.corpus.is_some(),
                 &mut actions,
             ),
+            View::Points => {
+                let has_painter = around.most_cells > 0;
+                let around = text_map_view::Around { has_device: around.has_device, has_painter };
+                text_map_view::show(ui, state, texts, &around, &mut actions);
+            }
             View::Mix => mix_view::show(ui, state, texts, around.has_device, &mut actions),
             View::Map => map_view::show(ui, state, texts, around.most_cells, &mut actions),
         }

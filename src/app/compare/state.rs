@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::found::{Found, FoundList};
 use super::mix_view::Mixing;
 use super::score_map::{MapView, ScoreMap};
+use super::text_map::TextMap;
 use super::why::Why;
 use crate::dataset::Corpus;
 use crate::jobs::Job;
@@ -79,6 +80,16 @@ impl MethodKind {
         }
     }
 
+    /// The weights are those of a hybrid.
+    pub fn weighted(self, [dense, sparse, colbert]: [f32; 3]) -> Method {
+        match self {
+            Self::Dense => Method::Dense,
+            Self::Sparse => Method::Sparse,
+            Self::Colbert => Method::Colbert,
+            Self::Hybrid => Method::Hybrid(Weights { dense, sparse, colbert }),
+        }
+    }
+
     pub fn help_key(self) -> &'static str {
         match self {
             Self::Dense => "method_dense_help",
@@ -97,11 +108,13 @@ pub enum View {
     Questions,
     Search,
     Map,
+    Points,
     Mix,
 }
 
 impl View {
-    pub const ALL: [Self; 6] = [Self::Metrics, Self::Groups, Self::Questions, Self::Search, Self::Map, Self::Mix];
+    pub const ALL: [Self; 7] =
+        [Self::Metrics, Self::Groups, Self::Questions, Self::Search, Self::Map, Self::Points, Self::Mix];
 
     pub fn key(self) -> &'static str {
         match self {
@@ -110,6 +123,7 @@ impl View {
             Self::Questions => "view_questions",
             Self::Search => "view_search",
             Self::Map => "view_map",
+            Self::Points => "view_points",
             Self::Mix => "view_mix",
         }
     }
@@ -238,6 +252,7 @@ pub struct State {
     pub map_kind: MapKind,
     pub map_view: Option<MapView>,
     pub map_cell: Option<[usize; 2]>,
+    pub text_map: TextMap,
     pub mixing: Mixing,
 }
 
@@ -275,6 +290,7 @@ impl Default for State {
             map_kind: MapKind::Base,
             map_view: None,
             map_cell: None,
+            text_map: TextMap::default(),
             mixing: Mixing::default(),
         }
     }
@@ -304,13 +320,7 @@ impl State {
     }
 
     pub fn method(&self) -> Method {
-        let [dense, sparse, colbert] = self.weights;
-        match self.method {
-            MethodKind::Dense => Method::Dense,
-            MethodKind::Sparse => Method::Sparse,
-            MethodKind::Colbert => Method::Colbert,
-            MethodKind::Hybrid => Method::Hybrid(Weights { dense, sparse, colbert }),
-        }
+        self.method.weighted(self.weights)
     }
 
     /// All models that are chosen, the base model first.
@@ -397,6 +407,7 @@ impl State {
         if let Some(why) = &mut self.why {
             why.drain();
         }
+        self.mixing.forget_others(self.base.as_ref(), self.tuned.as_ref());
         self.mixing.drain();
     }
 
@@ -413,6 +424,7 @@ impl State {
         {
             self.result = Some(evaluating.end());
             (self.map_view, self.map_cell, self.shown) = (None, None, [0; 2]);
+            self.text_map.judge_anew();
         }
     }
 

@@ -31,3 +31,10 @@ impl Why {
         }
     }
 }
+
+impl Drop for Why {
+    /// What nobody looks at any more need not go on.
+    fn drop(&mut self) {
+        self.job.cancel();
+    }
+}

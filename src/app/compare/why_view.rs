@@ -11,11 +11,13 @@ use super::{Action, State, Why, heat_map_painter, model_name};
 use crate::app::job_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section, size, space};
-use crate::jobs::explain::{Explanation, Piece};
+use crate::jobs::explain::{Explanation, Piece, common};
 use crate::retrieval::contributions;
 
 /// Points of a cell, at most.
 const CELL: Vec2 = Vec2::new(22.0, 20.0);
+/// Where there are more tokens than fit, the view scrolls.
+const NARROWEST: f32 = 6.0;
 
 pub fn show(ui: &mut egui::Ui, state: &State, why: &Why, texts: Texts, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
@@ -69,7 +71,10 @@ fn shares(ui: &mut egui::Ui, texts: Texts, explanation: &Explanation, weights: [
             let Some(score) = scores[part] else { continue };
             ui.label(texts.get(key));
             ui.label(RichText::new(format!("{score:.4}")).monospace());
-            ui.label(RichText::new(format!("{:.2}", weights[part])).monospace().color(colours.weak));
+            // Of what the model has.
+            let sum = known.iter().sum::<f32>();
+            let weight = if sum > 0.0 { known[part] / sum } else { 0.0 };
+            ui.label(RichText::new(format!("{weight:.2}")).monospace().color(colours.weak));
             ui.horizontal(|ui| {
                 let full = Vec2::new(size::FIELD, size::SCORE_BAR);
                 let (area, _) = ui.allocate_exact_size(full, Sense::hover());
@@ -80,9 +85,11 @@ fn shares(ui: &mut egui::Ui, texts: Texts, explanation: &Explanation, weights: [
             });
             ui.end_row();
         }
-        ui.label(RichText::new(texts.get("method_hybrid")).strong());
-        ui.label(RichText::new(format!("{:.4}", added.iter().sum::<f32>())).monospace().strong());
-        ui.end_row();
+        if scores.iter().flatten().count() > 1 {
+            ui.label(RichText::new(texts.get("method_hybrid")).strong());
+            ui.label(RichText::new(format!("{:.4}", added.iter().sum::<f32>())).monospace().strong());
+            ui.end_row();
+        }
     });
     ui.add_space(space::SMALL);
 }
@@ -90,7 +97,7 @@ fn shares(ui: &mut egui::Ui, texts: Texts, explanation: &Explanation, weights: [
 /// Question and passage with each word's lexical weight as its ground.
 fn words(ui: &mut egui::Ui, texts: Texts, explanation: &Explanation) {
     let heaviest =
-        explanation.question.iter().chain(&explanation.passage).map(|piece| piece.weight).fold(1e-6, f32::max);
+        explanation.question.iter().chain(&explanation.passage).map(|piece| piece.weights[0]).fold(1e-6, f32::max);
     for (key, pieces) in [("question", &explanation.question), ("passage", &explanation.passage)] {
         ui.label(RichText::new(texts.get(key)).small().color(palette(ui).weak));
         let mut job = LayoutJob::default();
@@ -98,19 +105,39 @@ fn words(ui: &mut egui::Ui, texts: Texts, explanation: &Explanation) {
         for piece in pieces {
             job.append(&piece.text, 0.0, format(ui, piece, heaviest));
         }
-        ui.label(job);
+        let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+        let said = ui.label(galley.clone());
+        let letter = said.hover_pos().map(|pointer| galley.cursor_from_pos(pointer - said.rect.min).index.0);
+        if let Some(piece) = letter.and_then(|letter| piece_at(pieces, letter)).filter(|piece| piece.weights[0] > 0.0) {
+            said.on_hover_text(weighing(piece));
+        }
         ui.add_space(space::TINY);
     }
     if explanation.sparse.is_some() {
-        let mut told: Vec<&Piece> = explanation.question.iter().filter(|piece| piece.shared).collect();
-        told.sort_by(|one, other| other.weight.total_cmp(&one.weight));
-        let told: Vec<String> =
-            told.iter().take(8).map(|piece| format!("{} {:.3}", piece.text.trim(), piece.weight)).collect();
-        let said = if told.is_empty() { texts.get("why_no_common").to_owned() } else { told.join(" · ") };
+        let told: Vec<String> = common(&explanation.question).into_iter().take(8).map(weighing).collect();
+        let said = if told.is_empty() { texts.get("why_no_common").to_owned() } else { told.join("\n") };
         ui.label(RichText::new(texts.get("why_common")).small().color(palette(ui).weak));
         ui.label(RichText::new(said).monospace());
     }
     ui.add_space(space::SMALL);
+}
+
+fn piece_at(pieces: &[Piece], letter: usize) -> Option<&Piece> {
+    let mut end = 0;
+    pieces.iter().find(|piece| {
+        end += piece.text.chars().count();
+        letter < end
+    })
+}
+
+/// A word's weight; where both texts have it, the product that it adds to the sparse score.
+fn weighing(piece: &Piece) -> String {
+    let (word, [own, other]) = (piece.text.trim(), piece.weights);
+    if other > 0.0 {
+        format!("{word}  {own:.3} × {other:.3} = {:.4}", piece.adds())
+    } else {
+        format!("{word}  {own:.3}")
+    }
 }
 
 /// The heavier, the stronger the ground; words that both texts have are underlined.
@@ -118,9 +145,9 @@ fn format(ui: &egui::Ui, piece: &Piece, heaviest: f32) -> TextFormat {
     let colours = palette(ui);
     let mut format = TextFormat::simple(egui::TextStyle::Body.resolve(ui.style()), colours.text);
     // No more than 0.45, so that the text keeps its contrast.
-    let strength = 0.45 * (piece.weight / heaviest).clamp(0.0, 1.0);
+    let strength = 0.45 * (piece.weights[0] / heaviest).clamp(0.0, 1.0);
     format.background = if strength > 0.0 { colours.accent.gamma_multiply(strength) } else { Color32::TRANSPARENT };
-    if piece.shared {
+    if piece.adds() > 0.0 {
         format.underline = egui::Stroke::new(2.0, colours.better);
     }
     format
@@ -134,7 +161,8 @@ fn meeting(ui: &mut egui::Ui, texts: Texts, map: &Arc<ScoreMap>, tokens: &[Vec<S
     let [rows, columns] = map.shape();
     let font = egui::TextStyle::Small.resolve(ui.style());
     let weak = palette(ui).weak;
-    let cell = Vec2::new(((ui.available_width() - size::FIELD) / columns.max(1) as f32).clamp(2.0, CELL.x), CELL.y);
+    let cell =
+        Vec2::new(((ui.available_width() - size::FIELD) / columns.max(1) as f32).clamp(NARROWEST, CELL.x), CELL.y);
     let wanted = Vec2::new(size::FIELD + cell.x * columns as f32, cell.y * rows as f32);
     let (whole, response) = ui.allocate_exact_size(wanted, Sense::hover());
     let area = pixel_aligned(ui, whole.with_min_x(whole.left() + size::FIELD));

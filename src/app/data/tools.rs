@@ -159,6 +159,13 @@ fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
             }
         });
     }
+    if let Some(among) = &filter.among {
+        let chip =
+            egui::Button::selectable(true, format!("{} ×", texts.with("filter_among", &[("number", &among.len())])));
+        if ui.add(chip).on_hover_text(texts.get("filter_among_help")).clicked() {
+            filter.among = None;
+        }
+    }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let regex = ui.toggle_value(&mut filter.is_regex, ".*");
         regex.on_hover_text(texts.get("filter_regex")).accessible_name(texts.get("filter_regex"));

@@ -1,6 +1,7 @@
 //! Which rows the table shows, and in which order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use regex::RegexBuilder;
@@ -18,6 +19,8 @@ pub struct Filter {
     pub script: Option<Script>,
     /// The row's `type`; empty for rows without one.
     pub kind: Option<String>,
+    /// The question or one of the passages is one of these texts.
+    pub among: Option<Arc<HashSet<String>>>,
 }
 
 /// What is found out about rows.
@@ -116,7 +119,7 @@ impl Filter {
 pub fn visible(material: &Material, filter: &Filter, sort: Sort) -> Result<Vec<usize>, BadPattern> {
     let pattern = filter.pattern()?;
     let survey = &material.survey;
-    let reads = pattern.is_some() || filter.review.is_some();
+    let reads = pattern.is_some() || filter.review.is_some() || filter.among.is_some();
     let shown = |at: &usize| {
         let Some(digest) = survey.digest(*at) else {
             return false;
@@ -130,7 +133,9 @@ pub fn visible(material: &Material, filter: &Filter, sort: Sort) -> Result<Vec<u
         let Some(row) = material.lines.read(*at).into_row() else {
             return false;
         };
-        filter.fits_review(&material.reviews, &row.query) && pattern.as_ref().is_none_or(|pattern| holds(&row, pattern))
+        filter.among.as_ref().is_none_or(|among| texts(&row).any(|text| among.contains(text)))
+            && filter.fits_review(&material.reviews, &row.query)
+            && pattern.as_ref().is_none_or(|pattern| holds(&row, pattern))
     };
     let mut places: Vec<usize> = (0..survey.len()).into_par_iter().filter(shown).collect();
     order(material, &mut places, sort);
@@ -138,8 +143,11 @@ pub fn visible(material: &Material, filter: &Filter, sort: Sort) -> Result<Vec<u
 }
 
 fn holds(row: &Row, pattern: &regex::Regex) -> bool {
-    let texts = std::iter::once(&row.query).chain(&row.pos).chain(&row.neg);
-    texts.into_iter().any(|text| pattern.is_match(text))
+    texts(row).any(|text| pattern.is_match(text))
+}
+
+fn texts(row: &Row) -> impl Iterator<Item = &String> {
+    std::iter::once(&row.query).chain(&row.pos).chain(&row.neg)
 }
 
 fn order(material: &Material, places: &mut [usize], sort: Sort) {
@@ -213,6 +221,7 @@ mod tests {
             (Filter { script: Some(Script::Chinese), ..all() }, vec![0]),
             (Filter { kind: Some("normal".into()), ..all() }, vec![0]),
             (Filter { kind: Some(String::new()), ..all() }, vec![2, 3]),
+            (Filter { among: Some(Arc::new(["c", "Arc"].map(str::to_owned).into())), ..all() }, vec![0, 3]),
         ] {
             assert_eq!(visible(&material, &filter, Sort::default()).unwrap(), places, "{filter:?}");
         }

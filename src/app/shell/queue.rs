@@ -47,5 +47,7 @@ fn entry(ui: &mut egui::Ui, texts: Texts, index: usize, job: &JobHandle, actions
         words = format!("{words} · {}", job_texts::time(texts, left));
     }
     ui.label(RichText::new(words).small().color(weak));
-    ui.label(RichText::new(job.device()).small().color(weak));
+    if !job.device().is_empty() {
+        ui.label(RichText::new(job.device()).small().color(weak));
+    }
 }

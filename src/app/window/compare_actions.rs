@@ -98,6 +98,7 @@ impl Window {
             Action::ShowMap(kind) => self.compare.map_kind = kind,
             Action::SetMapView(view) => self.compare.map_view = Some(view),
             Action::HoverCell(cell) => self.compare.map_cell = cell,
+            Action::Points(action) => self.apply_points(action),
             Action::Mix(action) => self.apply_mix(action),
         }
     }
@@ -189,7 +190,7 @@ impl Window {
         });
         let compared = Compared {
             title: self.texts.get("report_title").to_owned(),
-            method: self.texts.get(result.method.key()).to_owned(),
+            method: words.method_name(result.method.weighted(self.compare.weights)).to_owned(),
             models: result.models.clone(),
             sets: sets.collect(),
         };

@@ -31,6 +31,7 @@ impl Window {
         self.drain_reading();
         self.drain_reporting();
         self.compare.drain();
+        self.drain_text_map();
         self.search_while_typing();
         self.drain_settings();
     }

@@ -42,8 +42,8 @@ impl Window {
         };
         let request = MixRequest {
             device,
-            base,
-            tuned,
+            base: base.clone(),
+            tuned: tuned.clone(),
             alphas: tenths(),
             domain: EvaluationSet { corpus: Arc::clone(corpus), questions: Arc::clone(questions) },
             general: compare.general.clone(),
@@ -52,7 +52,7 @@ impl Window {
             cache: Some(self.workspace.cache()),
         };
         let job = mixing::start(&self.jobs, request);
-        self.compare.mixing.begin(job);
+        self.compare.mixing.begin(job, [base, tuned]);
     }
 
     pub(super) fn save_mix(&mut self, folder: PathBuf) {

@@ -2,9 +2,11 @@
 
 mod align;
 mod pca;
+mod tsne;
 
 pub use align::align;
 pub use pca::pca;
+pub use tsne::{Start, tsne};
 
 /// A point of the plane.
 pub type Place = [f32; 2];
