@@ -30,7 +30,8 @@ fn main() {
     std::fs::write(&corpus, lines.join("\n")).expect("a corpus");
     let row = serde_json::json!({ "query": "气孔", "pos": [text(0)], "neg": [] });
     std::fs::write(&questions, row.to_string()).expect("questions");
-    let settings = Settings { corpus: Some(corpus), evaluation: Some(questions), ..Settings::default() };
+    let mut settings = Settings::default();
+    (settings.corpus, settings.evaluation) = (Some(corpus), Some(questions));
     settings.save(&workspace.settings_file()).expect("settings");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let setup = Setup {
@@ -85,7 +86,7 @@ fn main() {
 
 fn until(window: &mut Harness<'_, Window>, label: &str) {
     let end = Instant::now() + Duration::from_secs(550);
-    while !window.query_by_label(label).is_some_and(|node| !node.accesskit_node().is_disabled()) {
+    while window.query_by_label(label).is_none_or(|node| node.accesskit_node().is_disabled()) {
         assert!(Instant::now() < end, "not seen: {label}");
         window.step();
         std::thread::sleep(Duration::from_millis(5));

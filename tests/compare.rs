@@ -187,3 +187,19 @@ fn the_text_map_looks_as_it_did() {
     let mut bench = laid_out(true);
     bench.picture("compare_points");
 }
+
+#[test]
+fn a_second_set_shows_what_was_forgotten() {
+    let base = window::bench::repository(TOY_MODEL);
+    let mut bench = Bench::comparing_twice(&[("base", &base), ("tuned", &base)], false);
+    bench.until("the device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Compare").click();
+    bench.until("questions of both sets", |window| window.query_all_by_label("24 questions").count() == 2);
+    bench.get_by_label("Evaluate").click();
+    bench.until("both sets", |window| window.query_all_by_label("weld_toy").count() == 2);
+    bench.query_all_by_label("weld_toy").last().expect("the second set").click();
+    bench.run_steps(3);
+    assert!(bench.query_by_label("nDCG@10").is_some());
+    bench.get_by_label("Without a second set").click();
+    bench.until("one set", |window| window.query_all_by_label("24 questions").count() == 1);
+}

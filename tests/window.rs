@@ -222,9 +222,23 @@ fn the_mixes_of_a_base_and_a_tuned_model_are_measured() {
     });
     assert!(bench.query_by_label_contains("recall@10 ").is_some(), "the chosen mix has its numbers");
     assert!(!bench.get_by_label("Save the mix as…").accesskit_node().is_disabled());
-    // A run's folder is named after the time.
+    // Of other models they say nothing.
+    let tuned = std::fs::read_dir(bench.folder().join("workspace/runs")).unwrap().next().unwrap().unwrap().path();
     bench.get_by_label("Base model alone").click();
+    bench.until("no mixes", |window| window.query_by_label_contains("recall@10 ").is_none());
+
+    let (base, tuned) = (repository(TOY_MODEL), tuned.join("model"));
+    let mut bench = Bench::comparing_twice(&[("base", &base), ("tuned", &tuned)], true);
+    bench.until("the device", |window| window.query_by_label("the processor").is_some());
+    bench.get_by_label("Compare").click();
+    bench.until("questions of both sets", |window| window.query_all_by_label("24 questions").count() == 2);
+    bench.get_by_label("Mix").click();
     bench.run_steps(3);
+    bench.get_by_label("Measure the mixes").click();
+    bench.until("all mixes measured", |window| {
+        window.query_by_role_and_label(Role::Button, "Measure the mixes").is_some()
+            && window.query_all_by_label_contains("recall@10 ").count() == 2
+    });
     bench.picture("compare_mix");
 }
 

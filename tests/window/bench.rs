@@ -46,14 +46,14 @@ impl Bench {
     /// With these opened, and the toy rows to compare on.
     pub fn with_paths(paths: &[PathBuf]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_settings(&folder, None);
+        write_settings(&folder, None, false);
         Self { harness: open(&folder, paths.to_vec(), false), folder, paths: paths.to_vec() }
     }
 
     /// With the toy model and rows, and a form that begins with these options.
     pub fn with_options(config: &TrainingConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_settings(&folder, Some(config));
+        write_settings(&folder, Some(config), false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
         Self { harness: open(&folder, paths.clone(), false), folder, paths }
     }
@@ -61,7 +61,7 @@ impl Bench {
     /// Drawn on software Vulkan, to take pictures of.
     pub fn pictured() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_settings(&folder, None);
+        write_settings(&folder, None, false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
         Self { harness: open(&folder, paths.clone(), true), folder, paths }
     }
@@ -70,8 +70,27 @@ impl Bench {
     /// taken.
     pub fn comparing(models: &[&str], pictured: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_settings(&folder, None);
+        write_settings(&folder, None, false);
         let paths: Vec<PathBuf> = models.iter().chain([&TOY_DATA]).map(|path| repository(path)).collect();
+        Self { harness: open(&folder, paths.clone(), pictured), folder, paths }
+    }
+
+    /// As [`Self::comparing`], with copies of these model folders, and the toy rows as the second, general set as well.
+    pub fn comparing_twice(models: &[(&str, &Path)], pictured: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(&folder, None, true);
+        let mut paths = Vec::new();
+        for (name, model) in models {
+            let copy = folder.path().join("toy").join(name);
+            std::fs::create_dir(&copy).unwrap();
+            for file in std::fs::read_dir(model).unwrap().map(|entry| entry.unwrap().path()) {
+                if file.is_file() {
+                    std::fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+                }
+            }
+            paths.push(copy);
+        }
+        paths.push(repository(TOY_DATA));
         Self { harness: open(&folder, paths.clone(), pictured), folder, paths }
     }
 
@@ -174,8 +193,8 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
     builder.build_eframe(move |creation| Window::new(creation, setup))
 }
 
-/// Settings that compare on the toy rows: their questions, and their passages as corpus.
-fn write_settings(folder: &TempDir, training: Option<&TrainingConfig>) {
+/// Settings that compare on the toy rows: their questions, and their passages as corpus; `twice` as second set, too.
+fn write_settings(folder: &TempDir, training: Option<&TrainingConfig>, twice: bool) {
     let rows = std::fs::read_to_string(repository(TOY_DATA)).unwrap();
     let mut corpus = Vec::new();
     for row in rows.lines() {
@@ -192,6 +211,9 @@ fn write_settings(folder: &TempDir, training: Option<&TrainingConfig>) {
     std::fs::write(&path, corpus.join("\n")).unwrap();
     let workspace = Workspace::open(Some(&folder.path().join("workspace"))).unwrap();
     let mut settings = Settings::default();
+    if twice {
+        (settings.general_corpus, settings.general_evaluation) = (Some(path.clone()), Some(repository(TOY_DATA)));
+    }
     (settings.corpus, settings.evaluation) = (Some(path), Some(repository(TOY_DATA)));
     settings.training = training.map(|config| toml::Table::try_from(config).unwrap()).unwrap_or_default();
     settings.save(&workspace.settings_file()).unwrap();

@@ -281,8 +281,9 @@ fn told(ui: &mut egui::Ui, map: &TextMap, point: usize, texts: Texts) {
     ui.set_max_width(size::POPUP);
     let is_question = map.question(point).is_some();
     let kind = texts.get(if is_question { "question" } else { "passage" });
-    let group = map.name_of(point).map(|name| said(texts, name)).unwrap_or_default();
-    ui.label(RichText::new(format!("{kind} · {group}")).small().color(palette(ui).weak));
+    let group = map.name_of(point).filter(|name| !matches!(name, Name::Key("points_passages" | "points_questions")));
+    let what = group.map_or_else(|| kind.to_owned(), |name| format!("{kind} · {}", said(texts, name)));
+    ui.label(RichText::new(what).small().color(palette(ui).weak));
     let text = map.text(point).unwrap_or_default();
     let mut shown: String = text.chars().take(TOLD).collect();
     if shown.len() < text.len() {
