@@ -108,9 +108,10 @@ fn watch(
     let mut halted = None;
     let reins = job.handle();
     let ended = follow(&job, |event, bar| {
-        if let TrainingEvent::Halted { why, .. } = &event {
+        if let TrainingEvent::Halted { why, .. } | TrainingEvent::CannotSave { why, .. } = &event {
             // Nobody is here to steer.
-            let what_to_do = format!("set it and go on with `weldbench train --resume {}`", folder.display());
+            let mended = if matches!(event, TrainingEvent::Halted { .. }) { "set it" } else { "make room" };
+            let what_to_do = format!("{mended} and go on with `weldbench train --resume {}`", folder.display());
             halted = Some(Failure::new(why.clone(), what_to_do));
             reins.cancel();
         }

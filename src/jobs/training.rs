@@ -310,6 +310,39 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_cannot_save_waits_until_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::new(folder.path());
+        let jobs = Jobs::new(|| ());
+        let request = request(&runs, |config| (config.max_steps, config.save_steps) = (Some(4), Some(2))).unwrap();
+        // A file in the way of a folder.
+        let (checkpoints, model) = (only_run(&runs).checkpoints(), request.output());
+        std::fs::write(&checkpoints, "").unwrap();
+        let (job, _) = start(&jobs, request);
+        let cannot_save = || loop {
+            match job.next() {
+                Some(TrainingEvent::CannotSave { step, why }) => break (step, why),
+                Some(_) => {}
+                None => panic!("the run ended: {:?}", job.status()),
+            }
+        };
+        let (step, why) = cannot_save();
+        assert!(step == 2 && why.contains("is there room on the disk"), "{why}");
+        while job.status() != Status::Paused {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        std::fs::remove_file(&checkpoints).unwrap();
+        std::fs::write(&model, "").unwrap();
+        job.resume();
+        assert_eq!(cannot_save().0, 4, "the model");
+        assert_eq!(Checkpoints::steps(&checkpoints), [2]);
+        std::fs::remove_file(&model).unwrap();
+        job.resume();
+        assert_eq!(job.wait(), Status::Done);
+        assert!(model.join("model.safetensors").is_file());
+    }
+
+    #[test]
     fn a_run_stops_early_and_keeps_its_best_model() {
         let folder = tempfile::tempdir().unwrap();
         let runs = Runs::new(folder.path());

@@ -273,6 +273,9 @@ fn walk(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
 fn replace(new: tempfile::TempDir, folder: &Path) -> std::io::Result<()> {
     let aside = new.path().with_extension("old");
     let had_old = folder.exists();
+    if had_old && !folder.is_dir() {
+        return Err(std::io::ErrorKind::NotADirectory.into());
+    }
     if had_old {
         fs::rename(folder, &aside)?;
     }

@@ -53,6 +53,11 @@ pub enum TrainingEvent {
         step: usize,
         why: String,
     },
+    /// A checkpoint or the model could not be written: the run has paused, and tries again when it goes on.
+    CannotSave {
+        step: usize,
+        why: String,
+    },
     /// The metric has not become better for as long as was allowed; `best` is the step when it was.
     StoppedEarly {
         step: usize,

@@ -251,8 +251,8 @@ impl<'a> Run<'a> {
         if evaluate && self.evaluate(host)?.is_break() {
             return Ok(Next::End);
         }
-        if save {
-            self.save(host);
+        if save && self.save(host).is_break() {
+            return Ok(Next::End);
         }
         Ok(if stop || self.stops_early(host) { Next::Finish } else { Next::Step })
     }
@@ -265,7 +265,8 @@ impl<'a> Run<'a> {
             host.tell(TrainingEvent::Skipped { step, skipped: self.standing.skipped, overflow: result.overflow });
             if self.failed >= PATIENCE {
                 self.failed = 0;
-                self.save(host);
+                // Whoever ends the run here ends it at the pause that follows, too.
+                let _ = self.save(host);
                 host.tell(TrainingEvent::Halted {
                     step,
                     why: format!(
@@ -328,7 +329,7 @@ impl<'a> Run<'a> {
             self.standing.worse = 0;
             let metric = self.config.metric_for_best_model.clone();
             host.tell(TrainingEvent::Best { step, metric, value });
-            self.save(host);
+            return Ok(self.save(host));
         } else {
             self.standing.worse += 1;
         }
@@ -344,15 +345,16 @@ impl<'a> Run<'a> {
         stops
     }
 
-    /// Writes a checkpoint, once a step. That it cannot be written is no reason to lose the run.
-    fn save(&mut self, host: &mut dyn Host) {
-        if self.saved.replace(self.standing.step) == Some(self.standing.step) {
-            return;
+    /// Writes a checkpoint, once a step. Where it cannot be written the run waits for somebody to make room; `Break` if it
+    /// is to end instead.
+    fn save(&mut self, host: &mut dyn Host) -> ControlFlow<()> {
+        let step = self.standing.step;
+        if self.saved.replace(step) == Some(step) {
+            return ControlFlow::Continue(());
         }
-        host.tell(match self.checkpoints.save(&self.trainer, &self.standing) {
-            Ok(folder) => TrainingEvent::Checkpoint { step: self.standing.step, folder },
-            Err(error) => TrainingEvent::Warning { text: error.to_string() },
-        });
+        let folder = until_saved(step, host, || self.checkpoints.save(&self.trainer, &self.standing))?;
+        host.tell(TrainingEvent::Checkpoint { step, folder });
+        ControlFlow::Continue(())
     }
 
     /// Writes the tuned model: the best or the last.
@@ -363,9 +365,31 @@ impl<'a> Run<'a> {
             Checkpoints::restore(&Checkpoints::at(self.places.checkpoints, best.step), &mut self.trainer)?;
             of = best.step;
         }
-        self.trainer.into_model().save(self.places.output)?;
+        let model = self.trainer.into_model();
+        if until_saved(step, host, || Ok(model.save(self.places.output)?)).is_break() {
+            return Ok(Outcome::Stopped { step });
+        }
         host.tell(TrainingEvent::Saved { step: of, folder: self.places.output.to_path_buf() });
         Ok(Outcome::Finished { steps: step, mean_loss: self.standing.loss_sum / self.standing.losses.max(1) as f64 })
+    }
+}
+
+/// Saves; where that fails, tells why, pauses, and tries again when the run goes on.
+fn until_saved<T>(
+    step: usize,
+    host: &mut dyn Host,
+    mut save: impl FnMut() -> Result<T, TrainingError>,
+) -> ControlFlow<(), T> {
+    loop {
+        match save() {
+            Ok(saved) => return ControlFlow::Continue(saved),
+            Err(error) => {
+                // Before it is told: whoever hears of it may resume at once.
+                host.pause();
+                host.tell(TrainingEvent::CannotSave { step, why: error.to_string() });
+            }
+        }
+        host.ask()?;
     }
 }
 

@@ -306,7 +306,8 @@ impl Run {
             line.push(b'\n');
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
             // A line cut off by a crash must not swallow this one.
-            if file.seek(SeekFrom::End(0))? > 0 {
+            let before = file.seek(SeekFrom::End(0))?;
+            if before > 0 {
                 file.seek(SeekFrom::End(-1))?;
                 let mut last = [0];
                 file.read_exact(&mut last)?;
@@ -314,7 +315,8 @@ impl Run {
                     line.insert(0, b'\n');
                 }
             }
-            file.write_all(&line)
+            // Half a line, where the disk is full, is taken back.
+            file.write_all(&line).inspect_err(|_| drop(file.set_len(before)))
         };
         append().map_err(WorkspaceError::io(&path, "append an event"))
     }

@@ -17,7 +17,7 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, log: &[TrainingEvent]) {
             let colours = palette(ui);
             let colour = match event {
                 TrainingEvent::Skipped { .. } | TrainingEvent::Warning { .. } => colours.warning,
-                TrainingEvent::Halted { .. } => colours.error,
+                TrainingEvent::Halted { .. } | TrainingEvent::CannotSave { .. } => colours.error,
                 TrainingEvent::Best { .. } | TrainingEvent::Saved { .. } => colours.better,
                 _ => colours.text,
             };
@@ -60,6 +60,7 @@ fn line(texts: Texts, event: &TrainingEvent) -> String {
             texts.with("log_checkpoint", &[("step", step), ("folder", &folder.display())])
         }
         TrainingEvent::Halted { step, .. } => texts.with("log_halted", &[("step", step)]),
+        TrainingEvent::CannotSave { step, why } => texts.with("log_cannot_save", &[("step", step), ("why", why)]),
         TrainingEvent::StoppedEarly { step, best } => {
             texts.with("log_stopped_early", &[("step", step), ("best", best)])
         }

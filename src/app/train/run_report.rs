@@ -25,6 +25,8 @@ pub struct RunReport {
     pub skipped: usize,
     /// It has paused by itself after this step.
     pub halted: Option<usize>,
+    /// Why a checkpoint or the model could not be written, as long as the run waits for it.
+    pub cannot_save: Option<String>,
     /// The step at which it stopped early, and the best one.
     pub stopped_early: Option<(usize, usize)>,
     /// The schedule's highest learning rate, if it was changed.
@@ -55,14 +57,16 @@ impl RunReport {
             }
             TrainingEvent::LearningRate { learning_rate, .. } => self.learning_rate = Some(learning_rate),
             TrainingEvent::Halted { step, .. } => self.halted = Some(step),
+            TrainingEvent::CannotSave { why, .. } => self.cannot_save = Some(why),
             TrainingEvent::StoppedEarly { step, best } => self.stopped_early = Some((step, best)),
             TrainingEvent::Warning { text } => {
                 if !self.warnings.contains(&text) {
                     self.warnings.push(text);
                 }
             }
-            TrainingEvent::Saved { folder, .. } => self.saved = Some(folder),
-            TrainingEvent::Best { .. } | TrainingEvent::Checkpoint { .. } => {}
+            TrainingEvent::Saved { folder, .. } => (self.saved, self.cannot_save) = (Some(folder), None),
+            TrainingEvent::Checkpoint { .. } => self.cannot_save = None,
+            TrainingEvent::Best { .. } => {}
             TrainingEvent::Step(report) => {
                 self.curves.push(&report);
                 self.recent.push_back((report.tokens, report.seconds));
@@ -82,6 +86,7 @@ impl RunReport {
         self.recent.clear();
         self.last = self.last.take().filter(|last| last.step <= step);
         (self.halted, self.stopped_early, self.saved) = (None, None, None);
+        self.cannot_save = None;
     }
 
     /// The part of all steps that is done, from 0 to 1.

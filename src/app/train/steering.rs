@@ -143,6 +143,11 @@ fn notices(ui: &mut egui::Ui, state: &State, folder: &Path, report: &RunReport, 
         let rate = rate.map_or("1e-5".to_string(), |rate| format!("{:.0e}", rate / 2.0));
         notice(ui, Severity::Error, &texts.with("run_halted", &[("rate", &rate)]));
     }
+    if let Some(why) = &report.cannot_save
+        && run.is_some_and(|run| !run.is_over())
+    {
+        notice(ui, Severity::Error, &texts.with("run_cannot_save", &[("why", why)]));
+    }
     if let Some((step, best)) = report.stopped_early {
         notice(ui, Severity::Information, &texts.with("log_stopped_early", &[("step", &step), ("best", &best)]));
     }

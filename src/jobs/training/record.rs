@@ -18,11 +18,13 @@ pub struct Record {
     resumed: Option<usize>,
     /// That something could not be written was said.
     told: bool,
+    /// Events that are not in `metrics.jsonl` yet, because it could not be written.
+    waiting: Vec<TrainingEvent>,
 }
 
 impl Record {
     pub fn new(run: Run, resumed: Option<usize>) -> Self {
-        Self { run, tensorboard: None, resumed, told: false }
+        Self { run, tensorboard: None, resumed, told: false, waiting: Vec::new() }
     }
 
     pub fn run(&self) -> &Run {
@@ -31,12 +33,22 @@ impl Record {
 
     /// Writes an event down. That the folder cannot be written is worth one warning, not the run.
     pub fn take(&mut self, context: &JobContext<TrainingEvent>, event: &TrainingEvent) {
-        let mut written = self.run.append(event);
+        self.waiting.push(event.clone());
+        let mut written = self.append();
         if let Some(line) = line(event) {
             written = written.and(self.run.log(&line));
         }
         written = written.and(self.note(event)).and(self.numbers(event));
         self.check(context, written);
+    }
+
+    /// What waits goes first: the order stays, whatever happened to the disk in between.
+    fn append(&mut self) -> Result<(), WorkspaceError> {
+        while let Some(first) = self.waiting.first() {
+            self.run.append(first)?;
+            self.waiting.remove(0);
+        }
+        Ok(())
     }
 
     pub fn end(
@@ -171,6 +183,7 @@ fn line(event: &TrainingEvent) -> Option<String> {
         }
         TrainingEvent::Checkpoint { step, .. } => format!("step {step}: checkpoint written"),
         TrainingEvent::Halted { step, why } => format!("step {step}: paused, {why}"),
+        TrainingEvent::CannotSave { step, why } => format!("step {step}: paused, {why}"),
         TrainingEvent::StoppedEarly { step, best } => {
             format!("step {step}: stopped early, nothing was better than step {best}")
         }
