@@ -19,6 +19,7 @@ mod delimited;
 mod error;
 mod mapping;
 mod passages;
+mod repeated;
 mod rows;
 mod table;
 mod workbook;
