@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::seeds::{Kind, kinds};
 
-/// Files tried of each kind.
+/// Files tried of each kind; `WELDBENCH_CASES` says another number.
 const CASES: u32 = 300;
 
 /// A change somewhere in a file.
@@ -87,7 +87,8 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
 
 fn try_all(name: &str) {
     let Kind { read, seeds, .. } = kinds().into_iter().find(|kind| kind.name == name).unwrap();
-    let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
+    let cases = std::env::var("WELDBENCH_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let files = (prop::sample::select(seeds), prop::collection::vec(change(), 1..6));
     let files = files.prop_map(|(seed, changes)| changed(seed, &changes));
     let tried = runner.run(&files, |bytes| {

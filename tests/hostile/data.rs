@@ -150,6 +150,26 @@ fn tables_that_nobody_made_are_read_in_time_or_refused() {
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
+/// Found by changing a sound file by chance: a chain of sectors that leads back into itself filled the memory.
+#[test]
+fn a_workbook_of_excel_97_whose_parts_have_no_end_is_refused() {
+    let sound = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tables/questions.xls")).unwrap();
+    assert!(Table::from_bytes(&sound, None).is_ok());
+    let started = Instant::now();
+    // Each entry of the table of sectors in its turn leads to the first, to itself, and beyond the end.
+    let table = (u32::from_le_bytes(sound[76..80].try_into().unwrap()) as usize + 1) * 512;
+    for (number, place) in (0..128_u32).zip((table..).step_by(4)) {
+        for next in [0, number, 0x7fff_ffff] {
+            let mut broken = sound.clone();
+            broken[place..place + 4].copy_from_slice(&next.to_le_bytes());
+            if let Err(error) = Table::from_bytes(&broken, None) {
+                assert!(error.to_string().contains("the workbook is"), "{error}");
+            }
+        }
+    }
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
 #[test]
 fn settings_and_commands_without_end_are_put_aside_or_read() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod compound;
 mod corpus;
 mod delimited;
 mod error;

@@ -1,5 +1,6 @@
 //! Sheets of workbooks: XLSX, XLS and ODS.
 
+use super::compound::{Compound, cells_of_sheets};
 use super::error::ImportError;
 use super::repeated::written_out;
 use super::table::{COLUMNS, Table, TableFault, TableProblem, TableRow};
@@ -128,6 +129,11 @@ fn read_zip(bytes: &[u8], sheet: Option<&str>, limits: Limits) -> Result<Table, 
 }
 
 fn read_compound(bytes: &[u8], sheet: Option<&str>, limits: Limits) -> Result<Table, ImportError> {
+    let file = Compound::open(bytes).map_err(|cause| damaged(cause.to_owned()))?;
+    let cells = cells_of_sheets(&file);
+    if cells > limits.cells as u64 {
+        return Err(too_large(format!("its sheets reach over {cells} cells, blank ones among them")));
+    }
     let mut book = match Xls::new(Cursor::new(bytes)) {
         Ok(book) => book,
         Err(error) => {
