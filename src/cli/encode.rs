@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Ending;
 use super::follow::follow;
 use crate::compute::{DeviceChoice, choose};
+use crate::files;
 use crate::jobs::Failure;
 use crate::model::{EmbeddingModel, EncodeOptions, TextKind};
 
@@ -58,7 +59,8 @@ impl Encode {
 pub fn read_texts(path: &Path, name: &str) -> Result<Vec<String>, Ending> {
     let fail =
         |cause: String| Failure::new(format!("{}{cause}", path.display()), "give one text a line, or JSON objects");
-    let file = std::fs::read_to_string(path).map_err(|error| fail(format!(": {error}")))?;
+    let bytes = files::read_or_pipe(path, files::WHOLE).map_err(|error| fail(format!(": {error}")))?;
+    let file = String::from_utf8(bytes).map_err(|error| fail(format!(": {error}")))?;
     let lines = file.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(index, line)| match serde_json::from_str::<Value>(line) {
