@@ -16,7 +16,7 @@ use weldbench::app::texts::{Language, Texts};
 use weldbench::training::TrainingConfig;
 use weldbench::workspace::Settings;
 
-use window::bench::{Bench, Look, TOY_DATA, TOY_MODEL, repository};
+use window::bench::{Bench, Look, TOY_MODEL, repository};
 use window::told_run::write_run;
 
 const OTHER: &str = "assets/starter-model";
