@@ -6,7 +6,7 @@ use std::time::Duration;
 use eframe::egui::{self, Align, Id, Layout, RichText};
 
 use super::rows::{optional_columns, verdict_sign};
-use super::view::{Finding, Reviewed};
+use super::view::{Filter, Finding, Reviewed};
 use super::{Action, State, Tab, history_view};
 use crate::app::job_texts;
 use crate::app::shell::Command;
@@ -32,7 +32,7 @@ pub fn show(
         ui.horizontal_wrapped(|ui| self::tabs(ui, tabs, actions));
     }
     title(ui, state, texts, actions);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let can_edit = state.can_edit();
         let mut button = |ui: &mut egui::Ui, command: Command, enabled: bool| {
             if command.button(ui, texts, enabled).clicked() {
@@ -54,7 +54,19 @@ pub fn show(
         });
         recent_files(ui, texts, recent, actions);
     });
-    ui.horizontal(|ui| filters(ui, state, texts, actions));
+    let mut filter = state.filter().clone();
+    if ui.available_width() < size::FILTERS {
+        ui.horizontal_wrapped(|ui| choices(ui, state, texts, &mut filter));
+        ui.horizontal(|ui| text_filter(ui, state, texts, &mut filter));
+    } else {
+        ui.horizontal(|ui| {
+            choices(ui, state, texts, &mut filter);
+            text_filter(ui, state, texts, &mut filter);
+        });
+    }
+    if filter != *state.filter() {
+        actions.push(Action::Filter(filter));
+    }
     if let Some(bad) = &state.bad_pattern {
         ui.label(RichText::new(texts.with("filter_bad", &[("cause", &bad.0)])).small().color(palette(ui).error));
     }
@@ -101,9 +113,8 @@ fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action
     }
 }
 
-fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
-    let before = state.filter();
-    let mut filter = before.clone();
+/// The filters that are chosen from lists.
+fn choices(ui: &mut egui::Ui, state: &State, texts: Texts, filter: &mut Filter) {
     let finding = match filter.finding {
         None => texts.get("filter_any_finding").to_string(),
         Some(Finding::Any) => texts.get("filter_with_finding").to_string(),
@@ -165,10 +176,14 @@ fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
             filter.among = None;
         }
     }
+}
+
+/// The text that rows must have.
+fn text_filter(ui: &mut egui::Ui, state: &State, texts: Texts, filter: &mut Filter) {
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let regex = ui.toggle_value(&mut filter.is_regex, ".*");
         regex.on_hover_text(texts.get("filter_regex")).accessible_name(texts.get("filter_regex"));
-        let (_, typed) = composed(ui, filter_field(), &before.text, |ui, text| {
+        let (_, typed) = composed(ui, filter_field(), &state.filter().text, |ui, text| {
             let field = egui::TextEdit::singleline(text)
                 .id(filter_field())
                 .hint_text(texts.get("filter"))
@@ -180,9 +195,6 @@ fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
             filter.text = typed;
         }
     });
-    if filter != *before {
-        actions.push(Action::Filter(filter));
-    }
 }
 
 fn combo(ui: &mut egui::Ui, salt: &str, name: &str, shown: String, inside: impl FnOnce(&mut egui::Ui)) {

@@ -3,33 +3,44 @@
 
 use eframe::egui::{self, Event, Id, ImeEvent, Response};
 
-/// Whether something is being composed, for all of the window.
-pub struct Composing;
-
-fn place() -> Id {
-    Id::unique("composing")
+/// What the input method is at, for all of the window.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Composing {
+    /// The field that has text being composed.
+    field: Option<Id>,
+    /// Text was composed to its end in this frame.
+    is_committed: bool,
 }
 
 impl Composing {
+    fn place() -> Id {
+        Id::unique("composing")
+    }
+
+    fn now(context: &egui::Context) -> Self {
+        context.data(|data| data.get_temp(Self::place())).unwrap_or_default()
+    }
+
     /// Looks at what the input method has told since the last frame. Called once a frame, before anything is drawn.
     pub fn observe(context: &egui::Context) {
-        let (mut is_going_on, focused) = (Self::is_going_on(context), context.memory(|memory| memory.focused()));
+        let focused = context.memory(|memory| memory.focused());
+        let mut now = Self { is_committed: false, ..Self::now(context) };
         context.input(|input| {
             for event in &input.events {
                 match event {
-                    Event::Ime(ImeEvent::Preedit { text, .. }) => is_going_on = !text.is_empty(),
-                    Event::Ime(ImeEvent::Commit(_)) => is_going_on = false,
+                    Event::Ime(ImeEvent::Preedit { text, .. }) => now.field = focused.filter(|_| !text.is_empty()),
+                    Event::Ime(ImeEvent::Commit(_)) => now = Self { field: None, is_committed: true },
                     _ => {}
                 }
             }
         });
-        // Without a field it is composed for nobody.
-        let is_going_on = is_going_on && focused.is_some();
-        context.data_mut(|data| data.insert_temp(place(), is_going_on));
+        // A field that has lost the keyboard hears no more of what is composed.
+        now.field = now.field.filter(|field| focused == Some(*field));
+        context.data_mut(|data| data.insert_temp(Self::place(), now));
     }
 
     pub fn is_going_on(context: &egui::Context) -> bool {
-        context.data(|data| data.get_temp(place())).unwrap_or(false)
+        Self::now(context).field.is_some()
     }
 }
 
@@ -45,14 +56,14 @@ pub fn composed(
     let before: Option<String> = ui.data(|data| data.get_temp(place));
     let mut shown = before.clone().unwrap_or_else(|| text.to_owned());
     let response = add(ui, &mut shown);
-    let goes_on = Composing::is_going_on(ui.ctx());
-    if goes_on && response.has_focus() {
+    let now = Composing::now(ui.ctx());
+    if response.has_focus() && now.field.is_some() {
         ui.data_mut(|data| data.insert_temp(place, shown));
         return (response, None);
     }
     if before.is_some() {
         ui.data_mut(|data| data.remove_temp::<String>(place));
-        if !response.has_focus() && goes_on {
+        if !response.has_focus() && !now.is_committed {
             return (response, None);
         }
     }
