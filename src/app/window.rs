@@ -9,6 +9,7 @@ mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
+mod job_actions;
 mod mix_actions;
 mod run_actions;
 mod setup;
@@ -53,6 +54,7 @@ pub struct Window {
     checked: Option<data_work::Check>,
     train: train::State,
     train_config: train_config::TrainConfig,
+    elsewhere: job_actions::Elsewhere,
     forecasting: train_forecast::Forecasting,
     compare: compare::State,
     messages: Messages,
@@ -131,6 +133,7 @@ impl Window {
             checked: None,
             train: train::State::new(setup::training(&settings)),
             train_config: Default::default(),
+            elsewhere: Default::default(),
             forecasting: Default::default(),
             compare: compare::State::default(),
             messages: Messages::default(),
