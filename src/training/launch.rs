@@ -291,7 +291,7 @@ mod tests {
 
     fn any_config() -> impl Strategy<Value = TrainingConfig> {
         let one = proptest::sample::select(OPTIONS)
-            .prop_flat_map(|option| value(option.name).prop_map(|text| (option.name, text)));
+            .prop_flat_map(|option| value(option.name).prop_map(move |text| (option.name, text)));
         proptest::collection::vec(one, 0..12).prop_map(|set| {
             let mut config = TrainingConfig::default();
             for (name, text) in set {

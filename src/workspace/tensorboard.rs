@@ -71,6 +71,9 @@ pub struct Scalar {
     pub value: f64,
 }
 
+/// Folders within folders that are looked through: `runs/MACHINE/` and a little more, not a whole disk.
+const DEPTH: usize = 3;
+
 /// The values in all event files of a folder and the folders within, file by file in the order of their names.
 ///
 /// A file is read up to its first record that is cut off or damaged; values that are no plain numbers are left out.
@@ -87,13 +90,13 @@ pub fn scalars(folder: &Path) -> io::Result<Vec<Scalar>> {
 }
 
 fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
+    let (mut files, mut folders) = (Vec::new(), vec![(folder.to_path_buf(), DEPTH)]);
+    while let Some((folder, depth)) = folders.pop() {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let kind = entry.file_type()?;
             if kind.is_dir() {
-                folders.push(entry.path());
+                folders.extend(depth.checked_sub(1).map(|depth| (entry.path(), depth)));
             } else if kind.is_file() && entry.file_name().to_string_lossy().contains("tfevents") {
                 files.push(entry.path());
             }

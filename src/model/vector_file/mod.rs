@@ -206,7 +206,7 @@ mod tests {
             let mut entry = zip.by_index(at).unwrap();
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).unwrap();
-            entries.insert(entry.name().to_owned(), bytes);
+            entries.insert(entry.name().unwrap().into_owned(), bytes);
         }
         let array = |name: &str| npyz::NpyFile::new(&entries[&format!("{name}.npy")][..]).unwrap();
         assert_eq!(array("ids").into_vec::<String>().unwrap(), ["甲-1", "b", "17"]);
