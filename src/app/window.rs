@@ -10,8 +10,9 @@ mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
-mod looking;
 mod guide_actions;
+mod job_actions;
+mod looking;
 mod mix_actions;
 mod run_actions;
 mod setup;
@@ -56,6 +57,7 @@ pub struct Window {
     checked: Option<data_work::Check>,
     train: train::State,
     train_config: train_config::TrainConfig,
+    elsewhere: job_actions::Elsewhere,
     forecasting: train_forecast::Forecasting,
     compare: compare::State,
     messages: Messages,
@@ -145,6 +147,7 @@ impl Window {
             checked: None,
             train: train::State::new(setup::training(&settings)),
             train_config: Default::default(),
+            elsewhere: Default::default(),
             forecasting: Default::default(),
             compare: compare::State::default(),
             messages: Messages::new(setup.information_stays),

@@ -1,5 +1,6 @@
 //! A training run as a job.
 
+pub(super) mod card;
 mod evaluation;
 mod record;
 
@@ -12,6 +13,7 @@ use self::record::Record;
 use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::DeviceInfo;
 use crate::model::EmbeddingModel;
+use crate::training::card::languages;
 use crate::training::{
     Checkpoints, Command, Evaluation, Host, Outcome, Places, TrainingConfig, TrainingError, TrainingEvent,
     TrainingFile, read_files, train,
@@ -150,8 +152,15 @@ pub fn start(jobs: &Jobs, request: TrainRequest) -> (Job<TrainingEvent>, Steerin
         room.clear();
         let (output, checkpoints) = (record.run().model_folder(), record.run().checkpoints());
         let places = Places { output: &output, checkpoints: &checkpoints, resume };
+        let languages = languages(&files);
         let mut host = JobHost { context, record: &mut record, commands, evaluation };
         let result = train(&config, &on, files, places, &mut host);
+        if let Ok(Outcome::Finished { .. }) = &result
+            && let Some(text) = card::write(record.run(), &config, &languages, None)
+        {
+            record.take(context, &TrainingEvent::Warning { text: text.clone() });
+            context.send(TrainingEvent::Warning { text });
+        }
         record.end(context, |run| match &result {
             Ok(Outcome::Finished { .. }) => run.set_state(RunState::Done),
             Ok(Outcome::Stopped { .. }) => run.set_state(RunState::Cancelled),

@@ -137,6 +137,12 @@ impl ModelFolder {
         self.config.is_reranker()
     }
 
+    /// Whether `config.json` says that the weights are kept as integers with scales.
+    pub fn is_quantized(&self) -> bool {
+        let config = read_json::<Value>(&self.path.join("config.json"));
+        config.is_ok_and(|config| config.is_some_and(|config| !config["quantization_config"].is_null()))
+    }
+
     /// What the model expects before a text of this kind.
     pub fn prefix(&self, kind: TextKind) -> &str {
         match kind {

@@ -278,7 +278,7 @@ fn is_assignment(text: &str) -> bool {
 
 /// What a shell joins commands and files with.
 fn is_shell(text: &str) -> bool {
-    matches!(text, "&" | "&&" | ";" | "|" | "||" | "\\" | "^")
+    matches!(text, "&" | "&&" | ";" | "|" | "||" | "\\" | "^" | "$@")
         || text.contains('>')
         || text.trim_matches('`').is_empty()
 }

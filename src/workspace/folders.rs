@@ -89,7 +89,7 @@ fn choose(
 }
 
 /// Replaces a file as a whole: a reader, or a start after a crash, sees the old or the new content.
-pub(super) fn write_whole(path: &Path, content: &str) -> Result<(), WorkspaceError> {
+pub(crate) fn write_whole(path: &Path, content: &str) -> Result<(), WorkspaceError> {
     let write = || -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;

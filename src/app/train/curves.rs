@@ -151,11 +151,12 @@ impl Curves {
         let fixed = [
             ("learning_rate", Chart::LearningRate, report.learning_rate),
             ("grad_norm", Chart::GradNorm, report.grad_norm),
-            ("speed", Chart::Speed, report.tokens as f64 / report.seconds.max(1e-9)),
         ];
+        let is_timed = report.tokens > 0 && report.seconds > 0.0;
+        let speed = is_timed.then(|| ("speed", Chart::Speed, report.tokens as f64 / report.seconds));
         let memory = report.memory.map(|bytes| ("memory", Chart::Memory, bytes as f64 / 1e9));
         let losses = losses(&report.loss).map(|(name, value)| (name, Chart::Loss, value));
-        self.steps.push(mark, losses.chain(fixed).chain(memory), self.smoothing);
+        self.steps.push(mark, losses.chain(fixed).chain(speed).chain(memory), self.smoothing);
     }
 
     pub fn push_evaluation(&mut self, evaluation: &Evaluation) {
