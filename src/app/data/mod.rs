@@ -168,8 +168,6 @@ impl Action {
             | Self::StopEdits
             | Self::StopCheck
             | Self::CheckAgain
-            | Self::ShowKeys
-            | Self::HideKeys
             | Self::ExportShown
             | Self::BeginSplit
             | Self::ChangeSplit(_)
