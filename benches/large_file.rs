@@ -78,6 +78,7 @@ fn window(path: &Path) {
         workspace: Workspace::open(Some(folder.path())).expect("a workspace"),
         language: Some(Language::English),
         theme: None,
+        information_stays: std::time::Duration::from_secs(8),
         look_for_devices: Box::new(move || (vec![device.clone()], Ok(device))),
         trash: move_to_trash,
     };

@@ -39,6 +39,7 @@ fn main() {
         workspace,
         language: Some(Language::English),
         theme: None,
+        information_stays: std::time::Duration::from_secs(8),
         look_for_devices: Box::new(|| {
             let device = compute::choose(DeviceChoice::Cpu);
             (device.iter().cloned().collect(), device)

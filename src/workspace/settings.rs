@@ -41,6 +41,9 @@ pub struct Settings {
     pub language: String,
     /// Empty if never chosen.
     pub theme: String,
+    /// The guide of a first start is not shown again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub guide_put_away: bool,
     /// The options of the last run, by name.
     pub training: toml::Table,
     /// How fast runs like these were, by [`pace_key`](crate::training::pace_key), the latest first.

@@ -28,6 +28,7 @@ use eframe::egui_wgpu::RenderState;
 
 pub use mix_view::MixAction;
 pub use score_map::MapView;
+pub use search_view::question_field;
 pub use state::{MapKind, MethodKind, SHOWN, State, View, Which};
 pub use text_map::PointsAction;
 pub use why::Why;
@@ -98,9 +99,13 @@ pub struct Surroundings {
 pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Action> {
     let texts = around.texts;
     let mut actions = Vec::new();
-    egui::Panel::left("compare setup").frame(theme::panel(ui)).resizable(false).exact_size(size::FORM).show(ui, |ui| {
-        setup::show(ui, state, texts, around.has_device, &mut actions);
-    });
+    egui::Panel::left("compare setup")
+        .frame(theme::panel(ui))
+        .default_size(size::FORM)
+        .size_range(size::FORM_MIN..=size::FORM_MAX)
+        .show(ui, |ui| {
+            setup::show(ui, state, texts, around.has_device, &mut actions);
+        });
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
         ui.horizontal(|ui| {
             for view in View::ALL {
@@ -130,6 +135,18 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
             View::Mix => mix_view::show(ui, state, texts, around.has_device, &mut actions),
             View::Map => map_view::show(ui, state, texts, around.most_cells, &mut actions),
         }
+    });
+    actions
+}
+
+/// Draws the question and what two models find, and nothing else, large enough for an audience.
+pub fn show_projected(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let ready = around.has_device && state.base.is_some() && state.corpus.is_some();
+    egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
+        theme::enlarge(ui);
+        failures(ui, state, around.texts);
+        search_view::show_projected(ui, state, around.texts, ready, &mut actions);
     });
     actions
 }

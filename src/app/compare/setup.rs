@@ -3,6 +3,7 @@
 use eframe::egui::{self, RichText};
 
 use super::{Action, State, Which};
+use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, size, space};
 use crate::app::widgets::choose_path;
@@ -151,7 +152,8 @@ fn evaluate(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, ac
     let has_ks = state.ks().is_some();
     let why_not = if has_ks { missing.map_or("device_looking", |which| which.missing_key()) } else { "ks_wrong" };
     let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(missing.is_none() && has_ks && has_device, button));
-    if shown.inner.on_disabled_hover_text(texts.get(why_not)).clicked() {
+    let button = shown.inner.on_hover_text(Command::Evaluate.with_keys(ui.ctx(), texts.get("evaluate")));
+    if button.on_disabled_hover_text(texts.get(why_not)).clicked() {
         actions.push(Action::Evaluate);
     }
 }

@@ -32,6 +32,7 @@ pub use form::{Form, Precision};
 pub use look::Look;
 pub use paste::{Paste, PasteAction};
 pub use run_report::RunReport;
+pub use sources::name as preset_name;
 pub use watching::{Difference, Draft, ListAction, RunItem, Steer, View, WatchAction, Watching};
 
 use crate::app::texts::Texts;
@@ -267,9 +268,13 @@ pub enum News {
 pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>) -> Vec<Action> {
     let mut actions = Vec::new();
     let frame = theme::panel(ui);
-    egui::Panel::left("train setup").frame(frame).resizable(false).exact_size(size::FORM).show(ui, |ui| {
-        setup::show(ui, state, around, &mut actions);
-    });
+    egui::Panel::left("train setup")
+        .frame(frame)
+        .default_size(size::FORM)
+        .size_range(size::FORM_MIN..=size::FORM_MAX)
+        .show(ui, |ui| {
+            setup::show(ui, state, around, &mut actions);
+        });
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
         watch::show(ui, state, around.texts, &mut actions);
     });

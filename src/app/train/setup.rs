@@ -7,6 +7,7 @@ use eframe::egui::{self, RichText};
 use super::form::Problem;
 use super::option_row::{Row, Rows};
 use super::{Action, DataChoice, Precision, State, Surroundings, forecast, form, option_row, sources};
+use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, space};
 use crate::app::widgets::choose_path;
@@ -214,7 +215,8 @@ fn start(
         told.collect::<Vec<_>>().join("\n")
     };
     let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(ready, button));
-    if shown.inner.on_disabled_hover_text(why_not).clicked() {
+    let button = shown.inner.on_hover_text(Command::Train.with_keys(ui.ctx(), texts.get("train_start")));
+    if button.on_disabled_hover_text(why_not).clicked() {
         actions.push(Action::Start);
     }
 }

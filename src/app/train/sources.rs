@@ -48,7 +48,8 @@ fn key(preset: Preset) -> String {
     preset.name().replace('-', "_")
 }
 
-fn name(texts: Texts, preset: Preset) -> &'static str {
+/// What a preset is called.
+pub fn name(texts: Texts, preset: Preset) -> &'static str {
     texts.get(&format!("preset_{}", key(preset)))
 }
 

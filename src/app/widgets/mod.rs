@@ -2,8 +2,14 @@
 
 mod change;
 mod choose_path;
+mod composing;
+mod focus;
 mod notice;
+mod wrapped;
 
 pub use change::{Direction, change, change_text};
 pub use choose_path::choose_path;
-pub use notice::{Severity, empty, notice};
+pub use composing::{Composing, composed};
+pub use focus::focus_ring;
+pub use notice::{Severity, empty, empty_with, notice};
+pub use wrapped::wrapped;

@@ -135,8 +135,8 @@ impl Window {
                 Ok(())
             }
             Action::Judge(verdict) => self.carry_out(self.data.judge(verdict), self.data.is_little_in_hand()),
-            Action::ShowKeys | Action::HideKeys => {
-                self.data.shows_keys = action == Action::ShowKeys;
+            Action::Run(command) => {
+                self.run_command(command);
                 Ok(())
             }
             Action::ExportShown => {

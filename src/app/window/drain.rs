@@ -15,6 +15,7 @@ impl Window {
             self.messages.error(wrong);
         }
         self.drain_dialog();
+        self.drain_guide();
         self.drain_opening();
         self.drain_saving();
         self.drain_editing();

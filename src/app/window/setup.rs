@@ -1,6 +1,7 @@
 //! What the window starts with.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use eframe::egui::ThemePreference;
 
@@ -19,6 +20,8 @@ pub struct Setup {
     pub language: Option<Language>,
     /// Goes before the settings.
     pub theme: Option<ThemePreference>,
+    /// How long a message of something done lies over the bench.
+    pub information_stays: Duration,
     /// Called away from the window's thread.
     pub look_for_devices: Box<dyn FnOnce() -> devices::Found + Send>,
     /// Moves a run's folder to the trash; called away from the window's thread.
@@ -34,6 +37,7 @@ impl Setup {
             workspace: Workspace::open(None)?,
             language: None,
             theme: None,
+            information_stays: Duration::from_secs(8),
             look_for_devices: Box::new(move || (compute::devices(), compute::choose(choice))),
             trash: move_to_trash,
         })
