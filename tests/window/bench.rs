@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eframe::egui::{self, ThemePreference};
+use eframe::egui;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, SnapshotOptions};
 use tempfile::TempDir;
@@ -19,12 +19,39 @@ use weldbench::workspace::{Settings, Workspace};
 pub const TOY_MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
 pub const TOY_DATA: &str = "tests/fixtures/flagembedding/data/weld_toy.jsonl";
 
-const SIZE: [f32; 2] = [1280.0, 800.0];
 /// Software Vulkan on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// How a window is shown.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub language: Language,
+    pub theme: egui::Theme,
+    /// In points.
+    pub size: [f32; 2],
+    pub pixels_per_point: f32,
+    /// Drawn on software Vulkan, to take pictures of.
+    pub pictured: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            language: Language::English,
+            theme: egui::Theme::Light,
+            size: [1280.0, 800.0],
+            pixels_per_point: 1.0,
+            pictured: false,
+        }
+    }
+}
+
+fn plain(pictured: bool) -> Look {
+    Look { pictured, ..Look::default() }
 }
 
 pub struct Bench {
@@ -35,19 +62,33 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// As a newcomer finds it: nothing is opened but the sample project.
+    pub fn first_start(look: Look) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { harness: open(&folder, Vec::new(), look), folder, paths: Vec::new() }
+    }
+
+    /// With the toy rows and these models to compare, the base model first.
+    pub fn looking(models: &[&str], look: Look) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(&folder, None, false);
+        let paths: Vec<PathBuf> = models.iter().chain([&TOY_DATA]).map(|path| repository(path)).collect();
+        Self { harness: open(&folder, paths.clone(), look), folder, paths }
+    }
+
     /// With a file of these rows open.
     pub fn with_data(rows: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("data.jsonl"), rows).unwrap();
         let paths = vec![folder.path().join("data.jsonl")];
-        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(false)), folder, paths }
     }
 
     /// With these opened, and the toy rows to compare on.
     pub fn with_paths(paths: &[PathBuf]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
-        Self { harness: open(&folder, paths.to_vec(), false), folder, paths: paths.to_vec() }
+        Self { harness: open(&folder, paths.to_vec(), plain(false)), folder, paths: paths.to_vec() }
     }
 
     /// With the toy model and rows, and a form that begins with these options.
@@ -55,7 +96,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, Some(config), false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
-        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(false)), folder, paths }
     }
 
     /// Drawn on software Vulkan, to take pictures of.
@@ -63,7 +104,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
-        Self { harness: open(&folder, paths.clone(), true), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(true)), folder, paths }
     }
 
     /// With the toy rows and these models to compare, the base model first; drawn on software Vulkan if pictures are to be
@@ -72,7 +113,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
         let paths: Vec<PathBuf> = models.iter().chain([&TOY_DATA]).map(|path| repository(path)).collect();
-        Self { harness: open(&folder, paths.clone(), pictured), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(pictured)), folder, paths }
     }
 
     /// As [`Self::comparing`], with copies of these model folders, and the toy rows as the second, general set as well.
@@ -91,14 +132,14 @@ impl Bench {
             paths.push(copy);
         }
         paths.push(repository(TOY_DATA));
-        Self { harness: open(&folder, paths.clone(), pictured), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(pictured)), folder, paths }
     }
 
     /// The same workspace in a new window; the old one had no time to tidy up.
     pub fn crash_and_open_again(self) -> Self {
         let Self { harness, folder, paths } = self;
         drop(harness);
-        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(false)), folder, paths }
     }
 
     pub fn folder(&self) -> &Path {
@@ -164,13 +205,15 @@ impl DerefMut for Bench {
     }
 }
 
-fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'static, Window> {
+fn open(folder: &TempDir, paths: Vec<PathBuf>, look: Look) -> Harness<'static, Window> {
     let workspace = Workspace::open(Some(&folder.path().join("workspace"))).unwrap();
     let setup = Setup {
         options: StartOptions { paths, device: DeviceChoice::Cpu },
         workspace,
-        language: Some(Language::English),
-        theme: Some(ThemePreference::Light),
+        language: Some(look.language),
+        theme: Some(look.theme.into()),
+        // Longer than any test.
+        information_stays: Duration::from_secs(86_400),
         look_for_devices: Box::new(|| {
             let device = DeviceInfo {
                 choice: DeviceChoice::Cpu,
@@ -188,8 +231,9 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
             Ok(())
         },
     };
-    let builder = Harness::builder().with_size(SIZE).with_theme(egui::Theme::Light).with_max_steps(20);
-    let builder = if pictured { builder.wgpu() } else { builder };
+    let builder = Harness::builder().with_size(look.size).with_theme(look.theme).with_max_steps(20);
+    let builder = builder.with_pixels_per_point(look.pixels_per_point);
+    let builder = if look.pictured { builder.wgpu() } else { builder };
     builder.build_eframe(move |creation| Window::new(creation, setup))
 }
 
