@@ -96,11 +96,12 @@ pub fn within(folder: &Path, name: &str) -> io::Result<PathBuf> {
     Err(refused(format!("`{name}` is a link out of the folder, to {}; put the file itself there", found.display())))
 }
 
-/// Sees that a place to be written to is no link, which might lead anywhere.
+/// Sees that a place to be written to is a file or folder of its own, or free: a link might lead anywhere, and a pipe wait
+/// for ever.
 ///
 /// # Errors
-/// If it is one.
-pub fn no_link(path: &Path) -> io::Result<()> {
+/// If it is something else.
+pub fn plain(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => {
             let target = fs::read_link(path).map(|target| target.display().to_string()).unwrap_or_default();
@@ -108,6 +109,7 @@ pub fn no_link(path: &Path) -> io::Result<()> {
                 "it is a link, to {target}, and is not written through; put a file or folder itself there"
             )))
         }
+        Ok(found) if !found.is_dir() => check(&found, Kind::File),
         _ => Ok(()),
     }
 }
@@ -221,7 +223,7 @@ mod tests {
         // The folder itself may be a link: that one was chosen.
         symlink(&snapshot, place.path().join("chosen")).unwrap();
         assert!(within(&place.path().join("chosen"), "config.json").is_ok());
-        assert!(no_link(&other.join("config.json")).is_err() && no_link(&other).is_ok());
-        assert!(no_link(&other.join("none")).is_ok());
+        assert!(plain(&other.join("config.json")).is_err() && plain(&other).is_ok());
+        assert!(plain(&other.join("none")).is_ok());
     }
 }

@@ -266,7 +266,7 @@ impl Journal {
         let Some(contents) = Contents::read(path)? else {
             return Ok(Reopened { journal: Self::new(path)?, steps: Vec::new(), lost: 0 });
         };
-        files::no_link(path).map_err(failed)?;
+        files::plain(path).map_err(failed)?;
         let journal = OpenOptions::new().append(true).open(path).map_err(failed)?;
         lock(&journal, path)?;
         let (good, lost, damaged) = (contents.good, contents.lost, contents.damaged);
@@ -276,7 +276,7 @@ impl Journal {
         if damaged {
             let mut copy = path.as_os_str().to_owned();
             copy.push(".damaged");
-            files::no_link(Path::new(&copy)).map_err(failed)?;
+            files::plain(Path::new(&copy)).map_err(failed)?;
             fs::copy(path, copy).map_err(failed)?;
         }
         journal.set_len(good).map_err(failed)?;

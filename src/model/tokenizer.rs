@@ -1,7 +1,6 @@
 //! Text into token ids, cut and padded as FlagEmbedding does.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -12,6 +11,7 @@ use tokenizers::{Encoding, PostProcessor, TruncationDirection};
 use super::ModelError;
 use super::folder::place;
 use crate::files;
+use crate::panics::caught;
 
 /// How many times longer the rules of a tokenizer may make a text before it is cut: the spaces of SentencePiece take
 /// three bytes for one, and nothing else comes near that. Rules one after another could double it until it fills the
@@ -203,9 +203,9 @@ impl Tokenizer {
 
 /// Runs tokenizers, which may panic where a file contradicts itself.
 fn unharmed<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    match caught(work) {
         Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err("its parts contradict each other".into()),
+        Err(panic) => Err(format!("its parts contradict each other: {panic}")),
     }
 }
 

@@ -164,7 +164,7 @@ impl EmbeddingCache {
     /// where there were none, or others.
     fn files(&self) -> Result<(File, File), WorkspaceError> {
         let open = |path: &Path| {
-            files::no_link(path)?;
+            files::plain(path)?;
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }

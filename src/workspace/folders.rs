@@ -35,7 +35,7 @@ impl Workspace {
         let workspace = Self { root };
         for folder in [workspace.runs(), workspace.cache(), workspace.journals()] {
             // A workspace that somebody else has made leads nowhere else.
-            let made = files::no_link(&folder).and_then(|()| fs::create_dir_all(&folder));
+            let made = files::plain(&folder).and_then(|()| fs::create_dir_all(&folder));
             let writable = made.and_then(|()| NamedTempFile::new_in(&folder));
             writable.map_err(|cause| WorkspaceError::NotWritable { path: folder, cause })?;
         }

@@ -172,7 +172,7 @@ impl Runs {
         for entry in entries {
             let path = entry.map_err(WorkspaceError::io(&self.folder, "read"))?.path();
             if path.is_dir() {
-                match no_link(&path).and_then(|()| Run::open(&path)) {
+                match plain(&path).and_then(|()| Run::open(&path)) {
                     Ok(run) => runs.push(run),
                     Err(problem) => problems.push(problem),
                 }
@@ -226,9 +226,9 @@ impl Run {
             return Err(WorkspaceError::GoesOn(folder.to_path_buf()));
         }
         // A folder that somebody else has made: what is written and removed here stays within it.
-        no_link(folder)?;
+        plain(folder)?;
         for name in [EVENTS, LOG, LOCK, CHECKPOINTS, MODEL] {
-            no_link(&folder.join(name))?;
+            plain(&folder.join(name))?;
         }
         run.lock = Some(lock(folder)?);
         run.record.failure = None;
@@ -358,8 +358,8 @@ impl Run {
     }
 }
 
-fn no_link(path: &Path) -> Result<(), WorkspaceError> {
-    files::no_link(path).map_err(WorkspaceError::io(path, "use it"))
+fn plain(path: &Path) -> Result<(), WorkspaceError> {
+    files::plain(path).map_err(WorkspaceError::io(path, "use it"))
 }
 
 /// Held while a record is read and written again.
