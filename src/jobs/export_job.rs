@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::{DeviceChoice, choose};
 use crate::dataset::Row;
-use crate::model::{EmbeddingModel, ModelFolder, TextKind};
+use crate::model::{EmbeddingModel, ModelFolder, TextKind, Weights};
 use crate::training::card::BaseModel;
 use crate::training::{DEEPSPEED_FILE, KdLossType, Launch, Note, TrainingConfig, TrainingFile, fingerprint};
 
@@ -169,10 +169,17 @@ fn full(config: &TrainingConfig, model: &ModelFolder) -> TrainingConfig {
         sentence_pooling_method: Some(config.sentence_pooling_method.unwrap_or(model.pooling())),
         query_instruction_for_retrieval: prefix(&config.query_instruction_for_retrieval, TextKind::Query),
         passage_instruction_for_retrieval: prefix(&config.passage_instruction_for_retrieval, TextKind::Passage),
+        colbert_dim: config.colbert_dim.or_else(|| colbert_width(model).filter(|width| *width != model.hidden_size())),
         query_max_len: config.query_max_len.min(model.max_length()),
         passage_max_len: config.passage_max_len.min(model.max_length()),
         ..config.clone()
     }
+}
+
+/// The size of the vectors that the model's ColBERT head makes, if it has one.
+fn colbert_width(model: &ModelFolder) -> Option<usize> {
+    let head = Weights::open_file(&model.path().join("colbert_linear.pt")).ok()?;
+    head.shape("weight").ok()?.first().copied()
 }
 
 /// Writes the rows; files of a folder stay together in one. Gives back what `train_data` is in the job's folder.
@@ -363,7 +370,7 @@ mod tests {
         let config = command.config;
         // What the model's folder says is written out.
         assert_eq!(config.sentence_pooling_method, Some(Pooling::Cls));
-        assert_eq!((config.query_max_len, config.passage_max_len), (128, 128));
+        assert_eq!((config.query_max_len, config.passage_max_len, config.colbert_dim), (128, 128, None));
         assert_eq!(config.output_dir.as_deref(), Some(Path::new("output")));
         let [data] = &config.train_data[..] else { panic!("{config:?}") };
         let rows: Vec<Value> =
