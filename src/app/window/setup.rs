@@ -126,7 +126,8 @@ mod tests {
         for path in [r"C:\data\train.jsonl", r"\\?\C:\data", "/data/train.jsonl", "train.jsonl", r"\data"] {
             assert!(!is_elsewhere(Path::new(path)), "{path}");
         }
-        let settings = Settings { model: Some(r"\\machine\share\model".into()), ..Settings::default() };
+        let mut settings = Settings::default();
+        settings.model.replace(r"\\machine\share\model".into());
         let start = Start::of(&StartOptions::default(), &settings);
         assert_ne!(start.model, settings.model);
     }
