@@ -302,6 +302,29 @@ fn a_run_is_named_noted_duplicated_and_thrown_away() {
 }
 
 #[test]
+fn a_job_for_several_cards_is_described_and_left() {
+    let mut bench = Bench::pictured();
+    bench.until("data and device", |window| {
+        window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
+    });
+    bench.get_by_label("Train").click();
+    bench.until("the form", |window| window.query_by_label("Start training").is_some());
+    bench.get_by_label("More").click();
+    bench.run_steps(4);
+    bench.get_by_label("Export a job…").click();
+    bench.until("the dialog", |window| window.query_by_label("Choose the folder…").is_some());
+    let include = "Put the base model into the folder";
+    bench.get_by_label(include).click();
+    bench.get_by_label("ZeRO 1").click();
+    bench.run_steps(4);
+    let toggled = bench.get_by_label(include).accesskit_node().toggled();
+    assert_eq!(toggled, Some(eframe::egui::accesskit::Toggled::True));
+    bench.picture("train_job");
+    bench.get_by_label("Cancel").click();
+    bench.until("the bench", |window| window.query_by_label("Choose the folder…").is_none());
+}
+
+#[test]
 fn the_bench_looks_as_it_did() {
     let mut bench = Bench::pictured();
     bench.until("data and device", |window| {

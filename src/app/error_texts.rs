@@ -91,6 +91,7 @@ pub fn import(texts: Texts, error: &ImportError) -> String {
         E::Json => say("error_import_json", &[]),
         E::WebPage => say("error_import_web_page", &[]),
         E::DamagedWorkbook { cause } => say("error_import_damaged_workbook", &[("cause", cause)]),
+        E::LargeWorkbook { cause } => say("error_import_large_workbook", &[("cause", cause)]),
         E::Password => say("error_import_password", &[]),
         E::NoSuchSheet { sheet, sheets } => {
             say("error_import_no_such_sheet", &[("sheet", sheet), ("sheets", &sheets.join("、"))])
@@ -144,7 +145,9 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
     told(texts, error, || match error {
         ModelError::File { path, cause } => {
             // What is most often wrong; the rest is told as the model layer says it.
-            const KNOWN: [(&str, &str); 7] = [
+            const KNOWN: [(&str, &str); 9] = [
+                ("it holds code, and none of it was run", "error_model_code"),
+                ("out of the folder", "error_model_outside"),
                 ("there is no such folder", "error_model_no_folder"),
                 ("there is neither model.safetensors", "error_model_no_weights"),
                 ("the file is missing; save the model's fast tokenizer", "error_model_no_tokenizer"),
@@ -167,6 +170,10 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
                 ("found", &format!("{found:?}")),
                 ("wanted", &format!("{wanted:?}")),
             ],
+        ),
+        ModelError::NotFinite { path, tensor, at, value } => say(
+            "error_model_not_finite",
+            &[("file", &path.display()), ("tensor", tensor), ("value", value), ("place", at)],
         ),
         ModelError::Mix { base, tuned, difference } => say(
             "error_model_mix",
@@ -407,6 +414,7 @@ mod tests {
             (E::Json, &["JSON"]),
             (E::WebPage, &["XLSX"]),
             (E::DamagedWorkbook { cause: "y".into() }, &["y"]),
+            (E::LargeWorkbook { cause: "z".into() }, &["z", "CSV"]),
             (E::Password, &[]),
             (E::NoSuchSheet { sheet: "a".into(), sheets: names() }, &["首页、问答"]),
             (E::NoSuchColumn { column: "b".into(), columns: names() }, &["b", "首页、问答", "2"]),
@@ -450,6 +458,7 @@ mod tests {
         for error in [
             ModelError::MissingTensor { path: "m".into(), tensor: "t".into() },
             ModelError::Shape { path: "m".into(), tensor: "t".into(), found: vec![1], wanted: vec![2] },
+            ModelError::NotFinite { path: "m".into(), tensor: "t".into(), at: 7, value: f32::NAN },
             ModelError::Mix { base: "t".into(), tuned: "t".into(), difference: "t".into() },
             ModelError::Tokenizer("t".into()),
             ModelError::Device("t".into()),

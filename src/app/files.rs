@@ -35,6 +35,8 @@ pub enum Purpose {
     Corpus,
     Questions,
     SaveMix,
+    ExportJob,
+    ImportRun,
     ExportCurves(Format),
 }
 
@@ -59,6 +61,8 @@ impl Purpose {
             Self::Questions | Self::GeneralQuestions => "dialog_questions",
             Self::SaveReport(_) => "report",
             Self::SaveMix => "mix_save",
+            Self::ExportJob => "export_job_choose",
+            Self::ImportRun => "dialog_import_run",
             Self::ExportCurves(_) => "export_curves",
         }
     }
@@ -85,6 +89,7 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
             | Purpose::ExportShown
             | Purpose::SaveConfig
             | Purpose::SaveMix
+            | Purpose::ExportJob
             | Purpose::ExportCurves(_)
             | Purpose::SaveReport(_)
     );
@@ -99,7 +104,8 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
         | Purpose::TunedModel
         | Purpose::AnotherModel
         | Purpose::Reranker
-        | Purpose::OutputFolder => Box::pin(one(dialog.pick_folder())),
+        | Purpose::OutputFolder
+        | Purpose::ImportRun => Box::pin(one(dialog.pick_folder())),
         Purpose::SaveReport(format) => {
             let ending = format.ending();
             Box::pin(one(dialog.add_filter(ending.to_uppercase(), &[ending]).save_file()))
@@ -107,7 +113,7 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
         Purpose::LoadConfig => Box::pin(one(toml(dialog).pick_file())),
         Purpose::SaveConfig => Box::pin(one(toml(dialog).save_file())),
         // A new name is typed: picking a folder that is there would invite to replace it.
-        Purpose::SaveMix => Box::pin(one(dialog.save_file())),
+        Purpose::SaveMix | Purpose::ExportJob => Box::pin(one(dialog.save_file())),
         Purpose::SaveDataAs | Purpose::ExportShown => Box::pin(one(jsonl(dialog).save_file())),
         Purpose::ExportCurves(format) => {
             Box::pin(one(dialog.add_filter(format.name(), &[format.ending()]).save_file()))

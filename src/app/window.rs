@@ -11,6 +11,7 @@ mod data_work;
 mod devices;
 mod drain;
 mod guide_actions;
+mod job_actions;
 mod looking;
 mod mix_actions;
 mod run_actions;
@@ -56,6 +57,7 @@ pub struct Window {
     checked: Option<data_work::Check>,
     train: train::State,
     train_config: train_config::TrainConfig,
+    elsewhere: job_actions::Elsewhere,
     forecasting: train_forecast::Forecasting,
     compare: compare::State,
     messages: Messages,
@@ -145,6 +147,7 @@ impl Window {
             checked: None,
             train: train::State::new(setup::training(&settings)),
             train_config: Default::default(),
+            elsewhere: Default::default(),
             forecasting: Default::default(),
             compare: compare::State::default(),
             messages: Messages::new(setup.information_stays),
@@ -180,11 +183,11 @@ impl Window {
         if let Some(warning) = warning {
             window.messages.error(warning);
         }
+        window.take_claim(claim);
         // Whoever opens files of their own is no newcomer.
         if setup.options.paths.is_empty() && !window.settings.guide_put_away {
             window.guide = Some(Guide::default());
         }
-        window.take_claim(claim);
         let start = setup::Start::of(&setup.options, &window.settings);
         window.open_at_start(start);
         window
@@ -237,8 +240,8 @@ impl Window {
 
 impl eframe::App for Window {
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
-        widgets::Composing::observe(context);
         drawing::frame();
+        widgets::Composing::observe(context);
         self.drain();
         self.question_before_closing(context);
     }

@@ -1,72 +1,90 @@
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use serde_json::Value;
+use clap::{Args, ValueEnum};
 
-use super::Ending;
 use super::follow::follow;
+use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::Failure;
-use crate::model::{EmbeddingModel, EncodeOptions, TextKind};
+use crate::dataset::TextLines;
+use crate::jobs::encoding::{self, EncodeRequest};
+use crate::model::{EncodeOptions, ModelFolder, TextKind, VectorFormat};
 
-/// Write the vectors of texts as a safetensors file: dense, and for a model with heads sparse and ColBERT.
+/// Write the vectors of texts with their ids to a file: safetensors, NumPy's npz and npy, or Parquet.
+///
+/// docs/VECTOR_DATABASES.md shows how they go into Milvus, Qdrant, FAISS and LanceDB.
 #[derive(Debug, Args)]
 pub struct Encode {
     /// Folder of the model.
     #[arg(long, value_name = "FOLDER")]
     model: PathBuf,
-    /// One text a line, or JSON objects with `text` (with `query` for questions).
+    /// One text a line, or JSON objects with `text` (with `query` for questions) and, where there is, `id`.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// File to write, whose name ends in .safetensors, .npz, .npy (dense vectors alone) or .parquet.
+    #[arg(long, value_name = "FILE")]
     output: PathBuf,
+    /// Which vectors; all that the model and the file can have if not given.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    vectors: Vec<VectorKind>,
     /// The texts are questions, not passages.
     #[arg(long)]
     query: bool,
     /// Longest text in tokens; the rest is cut off.
     #[arg(long, default_value_t = 512)]
     max_length: usize,
+    /// Texts computed at a time.
+    #[arg(long, default_value_t = EncodeOptions::default().batch_size)]
+    batch_size: usize,
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum VectorKind {
+    Dense,
+    Sparse,
+    Colbert,
+}
+
 impl Encode {
     pub(super) fn run(self) -> Result<(), Ending> {
-        let device = choose(self.device)?;
-        let texts = read_texts(&self.input, if self.query { "query" } else { "text" })?;
-        let kind = if self.query { TextKind::Query } else { TextKind::Passage };
-        let options = EncodeOptions { max_length: self.max_length, sparse: true, colbert: true, ..Default::default() };
+        let Some(format) = VectorFormat::of(&self.output) else {
+            let endings = VectorFormat::ALL.map(|format| format!(".{}", format.ending())).join(", ");
+            return Err(Ending::Usage(format!(
+                "--output {}: its name must end in one of {endings}",
+                self.output.display()
+            )));
+        };
+        let wants_heads = self.vectors.iter().any(|kind| *kind != VectorKind::Dense);
+        if format.is_dense_only() && wants_heads {
+            return Err(Ending::Usage("a .npy file holds dense vectors alone; write .npz for the others".into()));
+        }
+        let all = self.vectors.is_empty() && !format.is_dense_only() && ModelFolder::open(&self.model)?.has_heads();
+        let request = EncodeRequest {
+            device: choose(self.device)?,
+            model: self.model,
+            input: self.input,
+            field: if self.query { "query" } else { "text" }.into(),
+            kind: if self.query { TextKind::Query } else { TextKind::Passage },
+            options: EncodeOptions {
+                max_length: self.max_length,
+                batch_size: self.batch_size,
+                sparse: all || self.vectors.contains(&VectorKind::Sparse),
+                colbert: all || self.vectors.contains(&VectorKind::Colbert),
+            },
+            output: self.output.clone(),
+            format,
+        };
         let jobs = super::jobs();
-        let job = jobs.start::<()>(&device.clone(), "Encode".into(), move |_, context| {
-            context.stage("loading the model", "");
-            let model = EmbeddingModel::load(&self.model, &device.open()?)?;
-            context.stage("encoding", "texts");
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let vectors = model.encode(&texts, kind, &options, &mut |done, total| {
-                context.progress(done, total);
-                context.ask()
-            })?;
-            vectors.save(&self.output)?;
-            Ok(())
-        });
-        follow(&job, |(), _| ())
+        follow(&encoding::start(&jobs, request), |encoded, bar| {
+            bar.say(&format!("{} texts; their vectors are in:", encoded.texts));
+            out::line(self.output.display());
+        })
     }
 }
 
 /// Texts of a file, one a line: plain, or the field `name` of a JSON object. Blank lines are left out.
 pub fn read_texts(path: &Path, name: &str) -> Result<Vec<String>, Ending> {
-    let fail =
-        |cause: String| Failure::new(format!("{}{cause}", path.display()), "give one text a line, or JSON objects");
-    let file = std::fs::read_to_string(path).map_err(|error| fail(format!(": {error}")))?;
-    let lines = file.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(index, line)| match serde_json::from_str::<Value>(line) {
-            Ok(Value::Object(fields)) => match fields.get(name) {
-                Some(Value::String(text)) => Ok(text.clone()),
-                _ => Err(Ending::Failed(fail(format!(", line {}: there is no text `{name}`", index + 1)))),
-            },
-            _ => Ok(line.to_owned()),
-        })
-        .collect()
+    TextLines::open(path, name)?.map(|line| Ok(line?.text)).collect()
 }

@@ -12,8 +12,11 @@ mod demo;
 mod devices;
 mod encode;
 mod eval;
+mod export_job;
+mod export_onnx;
 mod follow;
 mod import;
+mod import_run;
 mod interrupt;
 mod map;
 mod mine;
@@ -69,6 +72,9 @@ pub enum Command {
     Split(split::Split),
     Demo(demo::Demo),
     Import(import::Import),
+    ExportJob(export_job::ExportJob),
+    ExportOnnx(export_onnx::ExportOnnx),
+    ImportRun(import_run::ImportRun),
 }
 
 /// Why a command did not end well.
@@ -151,6 +157,9 @@ impl Command {
             Self::Split(command) => command.run(),
             Self::Demo(command) => command.run(),
             Self::Import(command) => command.run(),
+            Self::ExportJob(command) => command.run(),
+            Self::ExportOnnx(command) => command.run(),
+            Self::ImportRun(command) => command.run(),
         }
     }
 }

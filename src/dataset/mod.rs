@@ -57,6 +57,7 @@ mod source;
 mod split;
 mod step;
 mod survey;
+mod text_lines;
 mod watch;
 
 pub use corpus::{Corpus, Passage};
@@ -72,6 +73,7 @@ pub use row::{Row, Side};
 pub use split::{Split, SplitOptions, export, split};
 pub use step::{StepInfo, StepName};
 pub use survey::{CountTokens, Digest, Expectations, Lengths, LineKind, OtherFile, Script, Survey};
+pub use text_lines::{TextLine, TextLines};
 pub use watch::Watch;
 
 use edit::RowText;

@@ -29,9 +29,12 @@
 //! ```
 
 pub mod compare;
+pub mod encoding;
 mod error;
 pub mod explain;
+pub mod export_job;
 mod failure;
+pub mod import_run;
 mod instruction;
 mod job;
 pub mod map;

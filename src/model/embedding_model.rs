@@ -9,6 +9,7 @@ use std::path::Path;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 
+use super::card::{CARD, is_untouched};
 use super::embeddings::{Embeddings, Matrix, SparseVector};
 use super::encoder::Encoder;
 use super::folder::ModelFolder;
@@ -243,6 +244,11 @@ pub(super) fn save_folder(
             fs::create_dir_all(inner).map_err(failed(inner))?;
         }
         fs::write(&path, content).map_err(failed(&path))?;
+    }
+    // What a person wrote of the model that is replaced is not ours to throw away.
+    let card = fs::read(folder.join(CARD)).unwrap_or_default();
+    if !card.is_empty() && !is_untouched(&card) {
+        fs::write(new.path().join(CARD), card).map_err(failed(new.path()))?;
     }
     write_weights(new.path())?;
     for file in walk(new.path()).map_err(failed(new.path()))? {

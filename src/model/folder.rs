@@ -11,6 +11,7 @@ use super::heads::{COLBERT, Pooling, SPARSE};
 use super::tokenizer::Tokenizer;
 use super::weights::Weights;
 use super::{ModelError, TextKind};
+use crate::files;
 
 /// What a model folder says of itself; its weights are not read.
 #[derive(Clone)]
@@ -55,17 +56,18 @@ impl ModelFolder {
                 ),
             ));
         }
-        let modules = read_json::<Vec<SentenceModule>>(&path.join("modules.json"))?;
+        let modules = read_json::<Vec<SentenceModule>>(&place(path, "modules.json")?)?;
         let pooling = match modules.iter().flatten().find(|module| module.kind.ends_with("Pooling")) {
-            Some(module) => read_pooling(&path.join(&module.path).join("config.json"))?,
+            Some(module) if module.path.is_empty() => read_pooling(&place(path, "config.json")?)?,
+            Some(module) => read_pooling(&place(path, &format!("{}/config.json", module.path))?)?,
             None => Pooling::Cls,
         };
         let normalize =
             modules.as_ref().is_none_or(|modules| modules.iter().any(|module| module.kind.ends_with("Normalize")));
-        let sentence = read_json::<Value>(&path.join("sentence_bert_config.json"))?.unwrap_or_default();
+        let sentence = read_json::<Value>(&place(path, "sentence_bert_config.json")?)?.unwrap_or_default();
         let max_length =
             sentence["max_seq_length"].as_u64().map_or(usize::MAX, |length| length as usize).min(config.longest());
-        let own = read_json::<Value>(&path.join("config_sentence_transformers.json"))?.unwrap_or_default();
+        let own = read_json::<Value>(&place(path, "config_sentence_transformers.json")?)?.unwrap_or_default();
         let prompt = |names: &[&str]| {
             names.iter().find_map(|name| own["prompts"][*name].as_str()).unwrap_or_default().to_owned()
         };
@@ -135,6 +137,12 @@ impl ModelFolder {
         self.config.is_reranker()
     }
 
+    /// Whether `config.json` says that the weights are kept as integers with scales.
+    pub fn is_quantized(&self) -> bool {
+        let config = read_json::<Value>(&self.path.join("config.json"));
+        config.is_ok_and(|config| config.is_some_and(|config| !config["quantization_config"].is_null()))
+    }
+
     /// What the model expects before a text of this kind.
     pub fn prefix(&self, kind: TextKind) -> &str {
         match kind {
@@ -158,7 +166,7 @@ impl ModelFolder {
             .as_bytes(),
         );
         let mut files = Weights::files(&self.path)?;
-        files.push(self.path.join("tokenizer.json"));
+        files.push(place(&self.path, "tokenizer.json")?);
         for file in files {
             let mut content = std::fs::File::open(&file).map_err(|error| ModelError::file(&file, error))?;
             std::io::copy(&mut content, &mut hasher).map_err(|error| ModelError::file(&file, error))?;
@@ -176,7 +184,7 @@ impl ModelFolder {
 
     /// The folder's files beside the weights: (name, content), as a tuned model carries them on.
     pub(super) fn companions(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, ModelError> {
-        let mut files = Vec::new();
+        let mut companions = Vec::new();
         for name in [
             "tokenizer.json",
             "tokenizer_config.json",
@@ -185,12 +193,13 @@ impl ModelFolder {
             "vocab.txt",
             "config_sentence_transformers.json",
         ] {
-            let path = self.path.join(name);
+            let path = place(&self.path, name)?;
             if path.is_file() {
-                files.push((name.into(), std::fs::read(&path).map_err(|error| ModelError::file(&path, error))?));
+                let content = files::read(&path, files::WORDS).map_err(|error| ModelError::file(&path, error))?;
+                companions.push((name.into(), content));
             }
         }
-        let path = self.path.join("config.json");
+        let path = place(&self.path, "config.json")?;
         let mut config: Value = read_json(&path)?.unwrap_or_default();
         if let Some(config) = config.as_object_mut() {
             // The weights are written as plain 32-bit floats.
@@ -218,10 +227,15 @@ impl ModelFolder {
             ("1_Pooling/config.json", pooling),
             ("sentence_bert_config.json", sentence),
         ] {
-            files.push((name.into(), format!("{content:#}\n").into_bytes()));
+            companions.push((name.into(), format!("{content:#}\n").into_bytes()));
         }
-        Ok(files)
+        Ok(companions)
     }
+}
+
+/// A file of a model folder, which others may have filled: not outside it, unless in the blobs of Hugging Face's cache.
+pub(super) fn place(folder: &Path, name: &str) -> Result<PathBuf, ModelError> {
+    files::within(folder, name).map_err(|error| ModelError::file(folder.join(name), error))
 }
 
 fn module(index: usize, path: &str, kind: &str) -> Value {
@@ -250,7 +264,7 @@ fn read_pooling(path: &Path) -> Result<Pooling, ModelError> {
 
 /// A JSON file, or `None` where there is none.
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, ModelError> {
-    match std::fs::read_to_string(path) {
+    match files::read_text(path, files::WORDS) {
         Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| ModelError::file(path, error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ModelError::file(path, error)),

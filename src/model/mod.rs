@@ -1,9 +1,9 @@
 //! Text in, vectors out: model folders, tokenizer, encoder, heads, weights.
 
+mod card;
 mod config;
 mod embedding_model;
 pub mod embeddings;
-mod embeddings_file;
 pub(crate) mod encoder;
 mod error;
 mod folder;
@@ -13,15 +13,19 @@ pub(crate) mod layers;
 mod mixing;
 pub(crate) mod ops;
 mod pair_scores;
+mod pickle;
 pub mod profile;
 pub mod random;
 mod reranker;
+mod safetensors_file;
 pub(crate) mod tensor_file;
 pub(crate) mod texts;
 mod tokenizer;
 mod torch;
+mod vector_file;
 mod weights;
 
+pub use card::{CARD, is_untouched, sealed};
 pub use config::EncoderConfig;
 pub(crate) use embedding_model::read;
 pub use embedding_model::{EmbeddingModel, EncodeOptions, TextKind};
@@ -33,4 +37,5 @@ pub use mixing::mix;
 pub use pair_scores::PairScores;
 pub use reranker::Reranker;
 pub use tokenizer::{Pair, TokenBatch, Tokenizer};
+pub use vector_file::{VectorFile, VectorFormat};
 pub use weights::{HostTensor, Weights};

@@ -273,7 +273,7 @@ fn by_file(config: &TrainingConfig, files: Vec<TrainingFile>) -> Vec<Source> {
         if file.rows.is_empty() {
             continue;
         }
-        let in_batch = file.in_batch_negatives();
+        let in_batch = !file.is_without_in_batch_negatives();
         let small = file.rows.len() < config.small_threshold;
         let folder = file.path.parent().map(ToOwned::to_owned).unwrap_or_default();
         let rows = sample(config, file.rows);

@@ -103,11 +103,12 @@ pub struct StepReport {
     pub loss: LossParts,
     /// The rate that this step used.
     pub learning_rate: f64,
-    /// Global L2 norm of the gradient before clipping.
+    /// Global L2 norm of the gradient before clipping; no number where another engine did not say.
+    #[serde(with = "or_unknown")]
     pub grad_norm: f64,
-    /// Tokens read in this step, padding not counted.
+    /// Tokens read in this step, padding not counted; 0 where another engine did not say.
     pub tokens: usize,
-    /// Seconds this step took.
+    /// Seconds this step took; 0 where another engine did not say.
     pub seconds: f64,
     /// When it was done, in seconds since 1970.
     pub time: f64,
@@ -133,6 +134,8 @@ pub struct Evaluation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LossParts {
     pub total: f64,
+    /// No number where another engine did not say.
+    #[serde(with = "or_unknown")]
     pub dense: f64,
     pub sparse: Option<f64>,
     pub colbert: Option<f64>,
@@ -162,6 +165,19 @@ impl LossParts {
             self_distill_colbert: mean(&|loss| loss.self_distill_colbert),
             knowledge_distill: mean(&|loss| loss.knowledge_distill),
         }
+    }
+}
+
+/// Numbers that may be unknown: JSON has no NaN, so `null` stands for it.
+mod or_unknown {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        number.is_finite().then_some(*number).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
     }
 }
 

@@ -57,7 +57,7 @@ fn read_file(path: &Path, in_folder: bool, warnings: &mut Vec<String>) -> Result
 }
 
 /// A hash of all rows in their order, by which a run knows its data again.
-pub(super) fn fingerprint(files: &[TrainingFile]) -> String {
+pub fn fingerprint(files: &[TrainingFile]) -> String {
     let mut hasher = blake3::Hasher::new();
     for file in files {
         hasher.update(&(file.rows.len() as u64).to_le_bytes());
@@ -74,7 +74,7 @@ pub(super) fn fingerprint(files: &[TrainingFile]) -> String {
 
 impl TrainingFile {
     /// Checks that every row can form a group, and that teacher scores are complete where they are needed.
-    pub(super) fn check(&self, config: &TrainingConfig) -> Result<(), TrainingError> {
+    pub fn check(&self, config: &TrainingConfig) -> Result<(), TrainingError> {
         let fail = |index: usize, cause: String| {
             Err(TrainingError::Row {
                 path: self.path.clone(),
@@ -124,11 +124,11 @@ impl TrainingFile {
 
     /// A file `x_no_in_batch_neg.jsonl`, or any file in a folder `x_no_in_batch_neg`, trains each question
     /// against its own passages only.
-    pub(super) fn in_batch_negatives(&self) -> bool {
+    pub fn is_without_in_batch_negatives(&self) -> bool {
         let named = |name: Option<&std::ffi::OsStr>| {
             name.is_some_and(|name| name.to_string_lossy().ends_with("no_in_batch_neg"))
         };
         let folder = self.path.parent().and_then(Path::file_name);
-        !(named(self.path.file_stem()) || self.in_folder && named(folder))
+        named(self.path.file_stem()) || self.in_folder && named(folder)
     }
 }

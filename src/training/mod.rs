@@ -1,6 +1,7 @@
 //! Rows in, tuned model out.
 
 mod batches;
+pub mod card;
 mod checkpoints;
 mod conditions;
 mod config;
@@ -12,6 +13,7 @@ mod files;
 mod forecast;
 mod host;
 mod idle;
+mod launch;
 mod losses;
 mod measure;
 mod optimizer;
@@ -23,6 +25,7 @@ mod schedule;
 mod scores;
 mod torchrun;
 mod trainer;
+mod trainer_state;
 
 pub(crate) use batches::fill;
 pub use batches::{Batches, MicroBatch, TokenizedBatch};
@@ -33,10 +36,11 @@ pub use config_file::ConfigFileError;
 pub use dry_run::{DryMicroBatch, dry_run};
 pub use error::TrainingError;
 pub use events::{Evaluation, LossParts, RunPlan, StepReport, TrainingEvent};
-pub use files::{TrainingFile, read_files};
+pub use files::{TrainingFile, fingerprint, read_files};
 pub use forecast::{Concern, MemoryForecast, MicroBatchSize};
 pub use host::{Command, Host};
 pub use idle::{FOREIGN, Idle, UNUSED, idle_option};
+pub use launch::{DEEPSPEED_FILE, Launch, Note, WrittenCommand};
 pub use losses::Layout;
 pub use measure::measure;
 pub use options::{OPTIONS, OptionError, takes_paths};
@@ -46,3 +50,4 @@ pub use run::{Outcome, PATIENCE, Places, train};
 pub use schedule::{Plan, learning_rate};
 pub use torchrun::{ASIDE, Fate, Flag, PastedCommand, read_command};
 pub use trainer::{Counters, ScoreMatrices, StepResult, Trainer, Window};
+pub use trainer_state::TrainerState;

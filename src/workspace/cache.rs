@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::WorkspaceError;
+use crate::files;
 use crate::model::{Embeddings, Matrix, SparseVector};
 
 /// Texts encoded and written together; what is written survives a cancel.
@@ -163,6 +164,7 @@ impl EmbeddingCache {
     /// where there were none, or others.
     fn files(&self) -> Result<(File, File), WorkspaceError> {
         let open = |path: &Path| {
+            files::plain(path)?;
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }

@@ -18,6 +18,7 @@ pub use cache::{Cached, EmbeddingCache};
 pub use claim::Claim;
 pub use error::WorkspaceError;
 pub use folders::Workspace;
+pub(crate) use folders::write_whole;
 pub use runs::{BestMetric, Events, NewRun, Run, RunRecord, RunState, Runs};
 pub use settings::Settings;
 pub use shipped::shipped;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WorkspaceError;
 use super::folders::write_whole;
+use crate::files;
 use crate::training::Pace;
 
 /// Paces of runs remembered.
@@ -58,7 +59,7 @@ impl Settings {
     ///
     /// A file that cannot be understood is put aside under another name, and the warning says where.
     pub fn load(path: &Path) -> (Self, Option<String>) {
-        let text = match fs::read(path) {
+        let text = match files::read(path, files::WORDS) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|error| error.to_string()),
             Err(error) if error.kind() == ErrorKind::NotFound => return (Self::default(), None),
             Err(error) => {

@@ -3,9 +3,9 @@
 //! A record is its length (u64), the length's checksum, the data, the data's checksum (CRC-32C, rotated and shifted:
 //! TensorFlow, `lib/hash/crc32c.h`). The data is an `Event` of `tensorboard/compat/proto/event.proto`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An event file that is being written.
 pub struct EventFile(File);
@@ -58,6 +58,151 @@ impl EventFile {
         record.extend(&event.0);
         record.extend(masked_checksum(&event.0).to_le_bytes());
         self.0.write_all(&record)
+    }
+}
+
+/// A value that an event file has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scalar {
+    pub tag: String,
+    pub step: u64,
+    /// In seconds since 1970.
+    pub time: f64,
+    pub value: f64,
+}
+
+/// Folders within folders that are looked through: `runs/MACHINE/` and a little more, not a whole disk.
+const DEPTH: usize = 3;
+
+/// The values in all event files of a folder and the folders within, file by file in the order of their names.
+///
+/// A file is read up to its first record that is cut off or damaged; values that are no plain numbers are left out.
+pub fn scalars(folder: &Path) -> io::Result<Vec<Scalar>> {
+    let mut values = Vec::new();
+    for path in event_files(folder)? {
+        let bytes = fs::read(&path)?;
+        let mut rest = bytes.as_slice();
+        while let Some(record) = next_record(&mut rest) {
+            values.extend(event(record));
+        }
+    }
+    Ok(values)
+}
+
+fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), vec![(folder.to_path_buf(), DEPTH)]);
+    while let Some((folder, depth)) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.extend(depth.checked_sub(1).map(|depth| (entry.path(), depth)));
+            } else if kind.is_file() && entry.file_name().to_string_lossy().contains("tfevents") {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The data of the next record, whose checksums are right.
+fn next_record<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk::<8>()?;
+    let (checksum, after) = after.split_first_chunk::<4>()?;
+    if u32::from_le_bytes(*checksum) != masked_checksum(length) {
+        return None;
+    }
+    let (data, after) = after.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let (checksum, after) = after.split_first_chunk::<4>()?;
+    *rest = after;
+    (u32::from_le_bytes(*checksum) == masked_checksum(data)).then_some(data)
+}
+
+/// The values of an `Event`.
+fn event(record: &[u8]) -> Vec<Scalar> {
+    let (mut time, mut step, mut values) = (0.0, 0, Vec::new());
+    for (number, field) in Fields(record) {
+        match (number, field) {
+            (1, Field::Eight(bytes)) => time = f64::from_le_bytes(bytes),
+            (2, Field::Varint(number)) => step = number,
+            (5, Field::Bytes(summary)) => {
+                for (number, field) in Fields(summary) {
+                    if let (1, Field::Bytes(value)) = (number, field) {
+                        values.extend(tag_and_value(value));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    values.into_iter().map(|(tag, value)| Scalar { tag, step, time, value }).collect()
+}
+
+fn tag_and_value(value: &[u8]) -> Option<(String, f64)> {
+    let (mut tag, mut number) = (None, None);
+    for field in Fields(value) {
+        match field {
+            (1, Field::Bytes(bytes)) => tag = String::from_utf8(bytes.to_vec()).ok(),
+            (2, Field::Four(bytes)) => number = Some(f64::from(f32::from_le_bytes(bytes))),
+            _ => {}
+        }
+    }
+    tag.zip(number)
+}
+
+/// The fields of a message of Protocol Buffers, up to the first that makes no sense.
+struct Fields<'a>(&'a [u8]);
+
+enum Field<'a> {
+    Varint(u64),
+    Eight([u8; 8]),
+    Bytes(&'a [u8]),
+    Four([u8; 4]),
+}
+
+impl<'a> Fields<'a> {
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for place in 0..10 {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            value |= u64::from(byte & 0x7f) << (7 * place);
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (chunk, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*chunk)
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (u64, Field<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let key = self.varint()?;
+        let field = match key & 7 {
+            0 => Field::Varint(self.varint()?),
+            1 => Field::Eight(self.chunk()?),
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                let (bytes, rest) = self.0.split_at_checked(length)?;
+                self.0 = rest;
+                Field::Bytes(bytes)
+            }
+            5 => Field::Four(self.chunk()?),
+            _ => return None,
+        };
+        Some((key >> 3, field))
     }
 }
 
@@ -119,6 +264,35 @@ mod tests {
         assert_eq!(bytes[8..12], [0xa3, 0x7f, 0x4b, 0x22]);
         assert_eq!(bytes[12..36], *b"\x09\0\0\0\0\0\0\xf0\x3f\x1a\x0dbrain.Event:2");
         assert_eq!(bytes.len(), 40);
+    }
+
+    #[test]
+    fn what_is_written_is_read_up_to_where_it_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("runs").join("Nov28");
+        fs::create_dir_all(&inner).unwrap();
+        let mut file = EventFile::create(&inner, 10.0, None).unwrap();
+        file.scalars(1, 11.5, &[("train/loss".into(), 0.5), ("train/grad_norm".into(), 2.0)]).unwrap();
+        file.scalars(300, 12.0, &[("train/loss".into(), 0.25)]).unwrap();
+        let scalar = |tag: &str, step, time, value| Scalar { tag: tag.into(), step, time, value };
+        let expected = [
+            scalar("train/loss", 1, 11.5, 0.5),
+            scalar("train/grad_norm", 1, 11.5, 2.0),
+            scalar("train/loss", 300, 12.0, 0.25),
+        ];
+        assert_eq!(scalars(folder.path()).unwrap(), expected);
+        let path = event_files(folder.path()).unwrap().remove(0);
+        let whole = fs::read(&path).unwrap();
+        for end in 0..whole.len() {
+            fs::write(&path, &whole[..end]).unwrap();
+            assert!(expected.starts_with(&scalars(folder.path()).unwrap()), "cut at {end}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x55;
+            fs::write(&path, &damaged).unwrap();
+            assert!(expected.starts_with(&scalars(folder.path()).unwrap()), "damaged at {at}");
+        }
     }
 
     #[test]

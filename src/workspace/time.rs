@@ -18,7 +18,7 @@ impl Utc {
     }
 
     /// From the seconds since 1970: `civil_from_days` of H. Hinnant, "chrono-compatible low-level date algorithms".
-    fn from_seconds(seconds: u64) -> Self {
+    pub fn from_seconds(seconds: u64) -> Self {
         // Years begin on 1 March here, so that a leap day is a year's last.
         let days = seconds / 86_400 + 719_468;
         let era = days / 146_097;

@@ -152,7 +152,9 @@ impl Action {
             | Self::MovePassage(..)
             | Self::Reorder(..)
             | Self::RepairLine => true,
-            Self::Open
+            // Carried out as the action that it stands for.
+            Self::Run(_)
+            | Self::Open
             | Self::OpenPath(_)
             | Self::Switch(_)
             | Self::CloseFile
@@ -168,8 +170,6 @@ impl Action {
             | Self::StopEdits
             | Self::StopCheck
             | Self::CheckAgain
-            | Self::ShowKeys
-            | Self::HideKeys
             | Self::ExportShown
             | Self::BeginSplit
             | Self::ChangeSplit(_)

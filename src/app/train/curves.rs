@@ -58,6 +58,9 @@ pub struct Table {
     pub series: Vec<Series>,
 }
 
+/// Curves of one table that are kept.
+const MOST_SERIES: usize = 256;
+
 /// All curves of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Curves {
@@ -109,6 +112,8 @@ impl Table {
         for (name, chart, value) in values {
             let series = match self.series.iter_mut().position(|series| series.name == name) {
                 Some(known) => &mut self.series[known],
+                // No run has so many; each takes a place for every mark.
+                None if self.series.len() >= MOST_SERIES => continue,
                 None => {
                     let (values, smoothed) = (vec![f64::NAN; self.marks.len()], vec![f64::NAN; self.marks.len()]);
                     let average = Average::default();
@@ -146,11 +151,12 @@ impl Curves {
         let fixed = [
             ("learning_rate", Chart::LearningRate, report.learning_rate),
             ("grad_norm", Chart::GradNorm, report.grad_norm),
-            ("speed", Chart::Speed, report.tokens as f64 / report.seconds.max(1e-9)),
         ];
+        let is_timed = report.tokens > 0 && report.seconds > 0.0;
+        let speed = is_timed.then(|| ("speed", Chart::Speed, report.tokens as f64 / report.seconds));
         let memory = report.memory.map(|bytes| ("memory", Chart::Memory, bytes as f64 / 1e9));
         let losses = losses(&report.loss).map(|(name, value)| (name, Chart::Loss, value));
-        self.steps.push(mark, losses.chain(fixed).chain(memory), self.smoothing);
+        self.steps.push(mark, losses.chain(fixed).chain(speed).chain(memory), self.smoothing);
     }
 
     pub fn push_evaluation(&mut self, evaluation: &Evaluation) {

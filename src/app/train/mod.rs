@@ -7,6 +7,7 @@ mod envelope;
 mod export;
 mod forecast;
 mod form;
+mod job_dialog;
 mod log_view;
 mod look;
 mod option_row;
@@ -29,6 +30,7 @@ pub use curves::{Chart, Curves};
 pub use export::{Export, Format, Words};
 pub use forecast::Forecast;
 pub use form::{Form, Precision};
+pub use job_dialog::{JobAction, JobDraft};
 pub use look::Look;
 pub use paste::{Paste, PasteAction};
 pub use run_report::RunReport;
@@ -49,6 +51,8 @@ pub struct State {
     /// Whether each option says what it does.
     pub explained: bool,
     pub paste: Option<Paste>,
+    /// A job for other machines that is being described.
+    pub job: Option<JobDraft>,
     pub forecast: Forecast,
     /// The run that was started last.
     pub run: Option<Run>,
@@ -150,6 +154,7 @@ pub enum Action {
     LoadConfig,
     SaveConfig,
     Paste(PasteAction),
+    Job(JobAction),
     Explain(bool),
     /// Measure how long a step takes.
     Measure,
@@ -174,6 +179,7 @@ impl State {
             data: DataChoice::OpenFile,
             explained: true,
             paste: None,
+            job: None,
             forecast: Forecast::default(),
             run: None,
             watching: Watching::default(),
@@ -280,6 +286,9 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>) -> Vec<
     });
     if let Some(paste) = &state.paste {
         paste::show(ui.ctx(), around.texts, paste, &mut actions);
+    }
+    if let Some(draft) = state.job {
+        job_dialog::show(ui.ctx(), around.texts, draft, &mut actions);
     }
     actions
 }

@@ -106,7 +106,7 @@ impl RunReport {
     /// Of the last steps; `None` before the first.
     pub fn tokens_per_second(&self) -> Option<f64> {
         let (tokens, seconds) = self.recent();
-        (seconds > 0.0).then(|| tokens as f64 / seconds)
+        (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds)
     }
 
     /// Mean of the last steps.

@@ -29,11 +29,14 @@ pub fn state_key(state: RunState) -> &'static str {
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<WatchAction>) {
     let watching = &state.watching;
+    let mut asked = Vec::new();
     if watching.runs.is_empty() {
+        import(ui, texts, &mut asked);
+        actions.extend(asked.into_iter().map(WatchAction::List));
         return empty(ui, texts.get("runs_none"));
     }
-    let mut asked = Vec::new();
     ui.horizontal(|ui| {
+        import(ui, texts, &mut asked);
         let weak = palette(ui).weak;
         let two = watching.ticked.len() == 2;
         let button = ui.add_enabled(two, egui::Button::new(texts.get("runs_difference")));
@@ -48,6 +51,12 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Wa
     }
     table(ui, state, texts, &mut asked);
     actions.extend(asked.into_iter().map(WatchAction::List));
+}
+
+fn import(ui: &mut egui::Ui, texts: Texts, asked: &mut Vec<ListAction>) {
+    if ui.button(texts.get("run_import")).on_hover_text(texts.get("run_import_help")).clicked() {
+        asked.push(ListAction::Import);
+    }
 }
 
 fn table(ui: &mut egui::Ui, state: &State, texts: Texts, asked: &mut Vec<ListAction>) {

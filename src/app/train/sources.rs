@@ -3,6 +3,7 @@
 use eframe::egui::{self, RichText};
 
 use super::Action;
+use super::job_dialog::JobAction;
 use super::option_row::translated;
 use super::paste::PasteAction;
 use crate::app::texts::Texts;
@@ -36,6 +37,13 @@ pub fn show(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
         if ui.button(texts.get("config_save")).on_hover_text(texts.get("config_save_help")).clicked() {
             actions.push(Action::SaveConfig);
         }
+        let more = ui.menu_button("…", |ui| {
+            if ui.button(texts.get("export_job")).on_hover_text(texts.get("export_job_help")).clicked() {
+                actions.push(Action::Job(JobAction::Open));
+                ui.close();
+            }
+        });
+        more.response.accessible_name(texts.get("config_more"));
     });
 }
 

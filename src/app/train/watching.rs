@@ -149,6 +149,8 @@ pub enum ListAction {
     Trash(PathBuf),
     ShowDifference,
     LeaveDifference,
+    /// Choose a run of another engine, and read it.
+    Import,
 }
 
 impl Watching {

@@ -26,6 +26,7 @@ impl Window {
         self.drain_preparing();
         self.drain_training();
         self.drain_train_config();
+        self.drain_elsewhere();
         self.forecast_run();
         self.drain_listing();
         self.drain_run_work();
@@ -91,6 +92,8 @@ impl Window {
                 self.read_material();
             }
             Purpose::SaveMix => self.save_mix(path),
+            Purpose::ExportJob => self.export_job(path),
+            Purpose::ImportRun => self.import_run(path),
             Purpose::ExportCurves(format) => self.export_curves(path, format),
             Purpose::Questions => {
                 self.compare.questions_path = Some(path.clone());

@@ -137,6 +137,7 @@ impl Window {
                 }
             }
             ListAction::LeaveDifference => self.train.watching.difference = None,
+            ListAction::Import => self.ask_for_files(Purpose::ImportRun, self.data.path().map(PathBuf::from)),
         }
     }
 
@@ -145,7 +146,7 @@ impl Window {
     }
 
     /// Shows a run; what it did is read from its folder, unless it goes on here.
-    fn open_run(&mut self, folder: PathBuf) {
+    pub(super) fn open_run(&mut self, folder: PathBuf) {
         let watching = &mut self.train.watching;
         if watching.view == View::Runs {
             watching.view = View::Curves;

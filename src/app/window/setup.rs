@@ -60,7 +60,9 @@ impl Start {
         let mut folders = options.paths.iter().filter(|path| path.is_dir()).cloned();
         let (given, others) = (folders.next(), folders.collect());
         let files: Vec<PathBuf> = options.paths.iter().filter(|path| !path.is_dir()).cloned().collect();
-        let last = |path: &Option<PathBuf>| path.clone().filter(|path| path.exists());
+        // What was open last is looked for only on this machine: whoever wrote the settings must not make the program call
+        // upon another one. The list of recent files still has it.
+        let last = |path: &Option<PathBuf>| path.clone().filter(|path| !is_elsewhere(path) && path.exists());
         let recent = settings.recent_data.first().cloned();
         Self {
             data: if files.is_empty() {
@@ -74,6 +76,13 @@ impl Start {
             questions: last(&settings.evaluation).or_else(|| shipped("sample_data/eval.jsonl")),
         }
     }
+}
+
+/// Whether a path names another machine, as `\\machine\share` does on Windows.
+fn is_elsewhere(path: &Path) -> bool {
+    let path = path.to_string_lossy().replace('/', r"\").to_uppercase();
+    let long = path.strip_prefix(r"\\?\");
+    (cfg!(windows) || cfg!(test)) && long.map_or(path.starts_with(r"\\"), |path| path.starts_with(r"UNC\"))
 }
 
 /// The options of the last run; at the first start those of a short run that a processor manages in
@@ -102,5 +111,24 @@ pub(super) fn theme_name(theme: ThemePreference) -> &'static str {
         ThemePreference::Light => "light",
         ThemePreference::Dark => "dark",
         ThemePreference::System => "system",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_on_another_machine_is_opened_by_itself() {
+        for path in [r"\\machine\share\train.jsonl", "//machine/share/train.jsonl", r"\\?\UNC\machine\share\model"] {
+            assert!(is_elsewhere(Path::new(path)), "{path}");
+        }
+        for path in [r"C:\data\train.jsonl", r"\\?\C:\data", "/data/train.jsonl", "train.jsonl", r"\data"] {
+            assert!(!is_elsewhere(Path::new(path)), "{path}");
+        }
+        let mut settings = Settings::default();
+        settings.model.replace(r"\\machine\share\model".into());
+        let start = Start::of(&StartOptions::default(), &settings);
+        assert_ne!(start.model, settings.model);
     }
 }

@@ -87,6 +87,7 @@ impl Window {
                 self.ask_for_files(Purpose::SaveConfig, near.or_else(|| Some("run.toml".into())));
             }
             Action::Paste(action) => self.apply_paste(action),
+            Action::Job(action) => self.apply_job(action),
             Action::Explain(explained) => self.train.explained = explained,
             Action::Measure => self.measure(),
             Action::CancelMeasuring => {
