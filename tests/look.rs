@@ -151,6 +151,11 @@ fn every_control_of_the_train_bench_has_a_name() {
         all_are_named(&bench, &fold);
     }
     menu(&mut bench, "Presets");
+    commands(&mut bench, "export a job");
+    bench.key_press(Key::Enter);
+    bench.run_steps(4);
+    all_are_named(&bench, "a job for other machines");
+    close(&mut bench);
     click(&mut bench, "Paste a command…");
     all_are_named(&bench, "a pasted command");
     close(&mut bench);
