@@ -107,7 +107,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
             setup::show(ui, state, texts, around.has_device, &mut actions);
         });
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for view in View::ALL {
                 if ui.add(egui::Button::selectable(state.view == view, texts.get(view.key()))).clicked() {
                     actions.push(Action::Show(view));

@@ -59,6 +59,8 @@ pub enum Command {
     PasteConfig,
     LoadConfig,
     SaveConfig,
+    ExportJob,
+    ImportRun,
     Measure,
     Train,
     Pause,
@@ -147,7 +149,19 @@ impl Command {
         all.extend([Mine, ImportCorpus]);
         all.extend([ChooseTrainModel, ChooseTrainData]);
         all.extend(Preset::ALL.map(UsePreset));
-        all.extend([PasteConfig, LoadConfig, SaveConfig, Measure, Train, Pause, Resume, StopAndKeep, CancelRun]);
+        all.extend([
+            PasteConfig,
+            LoadConfig,
+            SaveConfig,
+            ExportJob,
+            ImportRun,
+            Measure,
+            Train,
+            Pause,
+            Resume,
+            StopAndKeep,
+            CancelRun,
+        ]);
         all.extend([EvaluateNow, SaveNow]);
         all.extend(TrainView::ALL.map(ShowRun));
         all.extend([ChooseBase, ChooseTuned, ChooseCorpus, ChooseQuestions, Evaluate, Ask]);
@@ -164,10 +178,9 @@ impl Command {
             Open | Save | SaveAs | CloseFile | Undo | Redo | Accept | Reject | Unsure | Fix | NewRow | DeleteRows
             | Mark | MarkShown | UnmarkAll | Filter | ExportShown | Split | Score | ScoreWithReranker | KeepScores
             | Mine | ImportCorpus => Some(Bench::Data),
-            ChooseTrainModel | ChooseTrainData | UsePreset(_) | PasteConfig | LoadConfig | SaveConfig | Measure
-            | Train | Pause | Resume | StopAndKeep | CancelRun | EvaluateNow | SaveNow | ShowRun(_) => {
-                Some(Bench::Train)
-            }
+            ChooseTrainModel | ChooseTrainData | UsePreset(_) | PasteConfig | LoadConfig | SaveConfig | ExportJob
+            | ImportRun | Measure | Train | Pause | Resume | StopAndKeep | CancelRun | EvaluateNow | SaveNow
+            | ShowRun(_) => Some(Bench::Train),
             ChooseBase | ChooseTuned | ChooseCorpus | ChooseQuestions | Evaluate | Ask | ShowComparison(_) => {
                 Some(Bench::Compare)
             }
@@ -229,6 +242,8 @@ impl Command {
             PasteConfig => "config_paste",
             LoadConfig => "config_load",
             SaveConfig => "config_save",
+            ExportJob => "export_job",
+            ImportRun => "run_import",
             Measure => "forecast_measure",
             Train => "train_start",
             Pause => "pause",
@@ -266,6 +281,8 @@ impl Command {
             Fix => "fix_help",
             LoadConfig => "config_load_help",
             SaveConfig => "config_save_help",
+            ExportJob => "export_job_help",
+            ImportRun => "run_import_help",
             Measure => "forecast_measure_help",
             Pause => "steer_pause_help",
             Resume => "steer_resume_help",

@@ -11,7 +11,7 @@ use crate::app::theme::{palette, size, space};
 use crate::training::Preset;
 
 pub fn show(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().button_padding.x = space::SMALL;
         ui.menu_button(texts.get("preset"), |ui| {
             ui.set_width(size::POPUP);

@@ -34,7 +34,7 @@ pub fn empty(ui: &mut egui::Ui, text: &str) {
     let weak = palette(ui).weak;
     ui.vertical_centered(|ui| {
         ui.add_space(space::HUGE);
-        ui.set_max_width(size::EDITOR);
+        ui.set_max_width(size::EDITOR.min(ui.available_width()));
         ui.label(RichText::new(text).color(weak));
     });
 }

@@ -6,7 +6,7 @@ use super::Window;
 use crate::app::compare::{self, Which};
 use crate::app::data::{self, Selected};
 use crate::app::shell::{self, Action, Bench, Command, CommandPalette, Keys, Left};
-use crate::app::train::{self, PasteAction, Steer, WatchAction};
+use crate::app::train::{self, JobAction, ListAction, PasteAction, Steer, WatchAction};
 use crate::app::widgets::Composing;
 use crate::dataset::Verdict;
 
@@ -165,6 +165,8 @@ impl Window {
             PasteConfig => train(train::Action::Paste(PasteAction::Open)),
             LoadConfig => train(train::Action::LoadConfig),
             SaveConfig => train(train::Action::SaveConfig),
+            ExportJob => train(train::Action::Job(JobAction::Open)),
+            ImportRun => train(train::Action::Watch(WatchAction::List(ListAction::Import))),
             Measure => train(train::Action::Measure),
             Train => train(train::Action::Start),
             Pause => steer(Steer::Pause),
