@@ -6,7 +6,6 @@ use super::follow::follow;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::dataset::TextLines;
-use crate::jobs::Jobs;
 use crate::jobs::encoding::{self, EncodeRequest};
 use crate::model::{EncodeOptions, ModelFolder, TextKind, VectorFormat};
 
@@ -77,7 +76,7 @@ impl Encode {
             output: self.output.clone(),
             format,
         };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         follow(&encoding::start(&jobs, request), |encoded, bar| {
             bar.say(&format!("{} texts; their vectors are in:", encoded.texts));
             out::line(self.output.display());

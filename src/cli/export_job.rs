@@ -5,7 +5,6 @@ use clap::Args;
 use super::configuration::Configuration;
 use super::follow::follow;
 use super::{Ending, out};
-use crate::jobs::Jobs;
 use crate::jobs::export_job::{self, ExportRequest};
 use crate::training::{Launch, read_files};
 
@@ -52,7 +51,7 @@ impl ExportJob {
             zero_stage: (!self.no_deepspeed).then_some(self.zero_stage),
         };
         let request = ExportRequest { config, files, launch, folder: self.job, include_model: self.include_model };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         follow(&export_job::start(&jobs, request), |exported, bar| {
             for note in &exported.notes {
                 bar.say(&format!("not carried over: --{} {}: {}", note.option, note.value, note.why));

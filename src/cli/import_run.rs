@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::follow::follow;
 use super::{Ending, out};
-use crate::jobs::Jobs;
 use crate::jobs::import_run::{self, ImportRequest};
 use crate::training::TrainingConfig;
 use crate::workspace::{Runs, Workspace};
@@ -42,7 +41,7 @@ impl ImportRun {
         };
         let runs = Runs::new(Workspace::open(None)?.runs());
         let request = ImportRequest { folder: self.folder, runs, name: self.name, config };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         follow(&import_run::start(&jobs, request), |imported, bar| {
             if self.json {
                 out::line(json!({ "run": imported.folder, "steps": imported.steps, "model": imported.model }));
