@@ -30,7 +30,7 @@ pub(super) fn writes(action: &Action) -> bool {
     match action {
         Action::Start => true,
         Action::Watch(WatchAction::List(action)) => {
-            matches!(action, ListAction::Describe(_) | ListAction::GoOn(_) | ListAction::Trash(_))
+            matches!(action, ListAction::Describe(_) | ListAction::GoOn(_) | ListAction::Trash(_) | ListAction::Import)
         }
         _ => false,
     }
