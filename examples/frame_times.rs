@@ -4,6 +4,7 @@
 //!     cargo run --release --example frame_times
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
@@ -11,6 +12,7 @@ use egui_kittest::kittest::Queryable;
 use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{self, DeviceChoice};
+use weldbench::model::hub::HubSettings;
 use weldbench::training::{LossParts, Preset, StepReport, TrainingConfig, TrainingEvent};
 use weldbench::workspace::{NewRun, RunState, Runs, Settings, Workspace, move_to_trash};
 
@@ -39,6 +41,7 @@ fn main() {
             let device = compute::choose(DeviceChoice::Cpu);
             (device.iter().cloned().collect(), device)
         }),
+        find_hub: Arc::new(HubSettings::from_env),
         trash: move_to_trash,
     };
     let mut window =

@@ -4,6 +4,7 @@
 //!     cargo run --release --example map_frames -- [texts]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
@@ -11,6 +12,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{self, DeviceChoice};
+use weldbench::model::hub::HubSettings;
 use weldbench::workspace::{Settings, Workspace, move_to_trash};
 
 const MODELS: [&str; 2] = ["tests/fixtures/flagembedding/model_safetensors", "tests/fixtures/flagembedding/model_bin"];
@@ -43,6 +45,7 @@ fn main() {
             let device = compute::choose(DeviceChoice::Cpu);
             (device.iter().cloned().collect(), device)
         }),
+        find_hub: Arc::new(HubSettings::from_env),
         trash: move_to_trash,
     };
     let mut window =

@@ -6,7 +6,7 @@ use notify_rust::Notification;
 pub fn show(title: &'static str, text: String) {
     std::thread::spawn(move || {
         if let Err(error) = Notification::new().appname("Weldbench").summary(title).body(&text).show() {
-            log::warn!("no notification is shown: {error}");
+            tracing::warn!("no notification is shown: {error}");
         }
     });
 }

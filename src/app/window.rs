@@ -9,6 +9,7 @@ mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
+mod hub_actions;
 mod mix_actions;
 mod run_actions;
 mod setup;
@@ -49,6 +50,8 @@ pub struct Window {
     data_work: data_work::DataWork,
     data_models: data_models::DataModels,
     import: data_import::Import,
+    hub: hub_actions::Hub,
+    find_hub: hub_actions::FindHub,
     /// What the open file is checked against.
     checked: Option<data_work::Check>,
     train: train::State,
@@ -128,6 +131,8 @@ impl Window {
             data_work: Default::default(),
             data_models: Default::default(),
             import: Default::default(),
+            hub: Default::default(),
+            find_hub: setup.find_hub,
             checked: None,
             train: train::State::new(setup::training(&settings)),
             train_config: Default::default(),
@@ -231,6 +236,7 @@ impl eframe::App for Window {
         self.messages.show(ui, self.texts);
         self.show_bench(ui);
         self.show_import(ui);
+        self.show_hub(ui);
         self.show_question(ui);
     }
 
@@ -238,7 +244,7 @@ impl eframe::App for Window {
         if self.settings_changed
             && let Err(error) = self.settings.save(&self.workspace.settings_file())
         {
-            log::warn!("{error}");
+            tracing::warn!("{error}");
         }
     }
 }

@@ -11,6 +11,10 @@ use crate::model::{EmbeddingModel, EncodeOptions, TextKind};
 
 /// Write the vectors of texts as a safetensors file: dense, and for a model with heads sparse and ColBERT.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench encode --model MODEL --input texts.txt --output vectors.safetensors
+  weldbench encode --model MODEL --input rows.jsonl --query --output questions.safetensors")]
 pub struct Encode {
     /// Folder of the model.
     #[arg(long, value_name = "FOLDER")]

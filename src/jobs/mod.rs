@@ -32,6 +32,7 @@ pub mod compare;
 mod error;
 pub mod explain;
 mod failure;
+pub mod fetching;
 mod instruction;
 mod job;
 pub mod map;

@@ -43,7 +43,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|payload| {
         let place = PLACE.take().map_or_else(String::new, |place| format!(" ({place})"));
         let cause = format!("{}{place}", message(&*payload));
-        log::error!("work panicked: {cause}");
+        tracing::error!("work panicked: {cause}");
         cause
     })
 }

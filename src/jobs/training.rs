@@ -11,7 +11,7 @@ use self::evaluation::EvaluationSet;
 use self::record::Record;
 use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::DeviceInfo;
-use crate::model::EmbeddingModel;
+use crate::model::{EmbeddingModel, hub};
 use crate::training::{
     Checkpoints, Command, Evaluation, Host, Outcome, Places, TrainingConfig, TrainingError, TrainingEvent,
     TrainingFile, read_files, train,
@@ -37,6 +37,7 @@ impl TrainRequest {
         device: DeviceInfo,
         files: Vec<TrainingFile>,
     ) -> Result<Self, Failure> {
+        config.model_name_or_path = hub::resolve(&config.model_name_or_path)?.into_owned();
         // What is written down must be found again from any folder.
         let data = config.train_data.iter_mut().chain(&mut config.eval_data);
         let places = data.chain(&mut config.output_dir).chain(&mut config.eval_corpus);
@@ -197,6 +198,9 @@ impl Host for JobHost<'_> {
 
 /// The last part of a model folder's path.
 fn name(folder: &Path) -> String {
+    if let Some(id) = hub::id_of_snapshot(folder) {
+        return id.name().to_owned();
+    }
     folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 

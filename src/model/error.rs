@@ -2,6 +2,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::hub::HubError;
+
 /// A model folder that cannot be used, or work with a model that was stopped.
 #[derive(Debug, Error)]
 pub enum ModelError {
@@ -13,6 +15,8 @@ pub enum ModelError {
     Shape { path: PathBuf, tensor: String, found: Vec<usize>, wanted: Vec<usize> },
     #[error("{} and {} cannot be mixed: {difference}; choose a model and one that was tuned from it", base.display(), tuned.display())]
     Mix { base: PathBuf, tuned: PathBuf, difference: String },
+    #[error(transparent)]
+    Hub(#[from] HubError),
     #[error("a text could not be cut into tokens: {0}")]
     Tokenizer(String),
     #[error("the device failed: {0}; choose another device, or a smaller batch")]

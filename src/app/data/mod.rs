@@ -37,7 +37,7 @@ use view::{Column, Filter, Sort};
 
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
-use crate::app::widgets::empty;
+use crate::app::widgets::{ModelFrom, empty};
 use crate::dataset::{FaultKind, LineId, Problem, Side, Verdict};
 use crate::jobs::scoring::Measure;
 
@@ -86,7 +86,7 @@ pub enum Action {
     Split,
     /// Scores the rows in hand with the chosen model, or with a reranker that is asked for.
     Score,
-    ScoreWithReranker,
+    ScoreWithReranker(ModelFrom),
     /// Judges the rows by another of their scores.
     JudgeBy(Measure),
     /// Writes the scores into the rows as the teacher's.

@@ -10,6 +10,7 @@ use super::view::{Finding, Reviewed};
 use super::{Action, State, Tab, history_view};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, progress_bar, section, size, small_button};
+use crate::app::widgets::ModelFrom;
 use crate::dataset::{Script, Verdict, Watch};
 
 /// The field that the `/` key goes to.
@@ -85,7 +86,8 @@ fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action
     ui.separator();
     ui.menu_button(texts.get("score_rows"), |ui| {
         entry(ui, "score_model", Action::Score);
-        entry(ui, "score_reranker", Action::ScoreWithReranker);
+        entry(ui, "score_reranker", Action::ScoreWithReranker(ModelFrom::Folder));
+        entry(ui, "score_reranker_hub", Action::ScoreWithReranker(ModelFrom::Hub));
     });
     ui.add_enabled_ui(state.has_scores(), |ui| entry(ui, "score_keep", Action::KeepScores));
     entry(ui, "mine", Action::BeginMining);
