@@ -1,6 +1,7 @@
 //! Fetching a model of the hub into the shared cache, as a job.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use super::{Failure, Job, JobContext, Jobs};
 use crate::model::hub::{FetchEvent, FetchHost, FetchRequest, HubError, HubSettings, fetch};
@@ -30,7 +31,7 @@ pub fn start(jobs: &Jobs, settings: HubSettings, request: FetchRequest) -> Job<F
 
 fn work(context: &JobContext<FetchEvent>, settings: &HubSettings, request: &FetchRequest) -> Result<(), Failure> {
     context.stage("asking the hub", "");
-    let fetched = fetch(settings, request, &mut Host { context, is_downloading: false });
+    let fetched = fetch(settings, request, &mut Host { context, is_downloading: false, told: None });
     match fetched {
         Ok(fetched) => context.send(FetchEvent::Fetched(fetched)),
         Err(HubError::Stopped) => {}
@@ -43,7 +44,11 @@ struct Host<'a> {
     context: &'a JobContext<FetchEvent>,
     /// Whether the files are known, so that progress means something.
     is_downloading: bool,
+    told: Option<Instant>,
 }
+
+/// Time between two reports of progress.
+const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
 
 impl FetchHost for Host<'_> {
     fn tell(&mut self, event: FetchEvent) {
@@ -55,7 +60,9 @@ impl FetchHost for Host<'_> {
     }
 
     fn moved(&mut self, done: u64, total: u64) {
-        if self.is_downloading {
+        let is_time = self.told.is_none_or(|told| told.elapsed() >= BETWEEN_REPORTS) || done == total;
+        if self.is_downloading && is_time {
+            self.told = Some(Instant::now());
             self.context.progress(done as usize, total as usize);
         }
     }

@@ -11,7 +11,7 @@ use self::evaluation::EvaluationSet;
 use self::record::Record;
 use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::DeviceInfo;
-use crate::model::{EmbeddingModel, hub};
+use crate::model::{EmbeddingModel, folder_name, hub};
 use crate::training::{
     Checkpoints, Command, Evaluation, Host, Outcome, Places, TrainingConfig, TrainingError, TrainingEvent,
     TrainingFile, read_files, train,
@@ -57,7 +57,7 @@ impl TrainRequest {
         let evaluation = EvaluationSet::read(&config)?;
         let data: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         let run = runs.create(&NewRun {
-            name: &name(&config.model_name_or_path),
+            name: &folder_name(&config.model_name_or_path),
             base_model: &config.model_name_or_path,
             data: &data,
             device: &device.label(),
@@ -124,7 +124,7 @@ impl Steering {
 /// Puts a run into the queue of its device.
 pub fn start(jobs: &Jobs, request: TrainRequest) -> (Job<TrainingEvent>, Steering) {
     let (sender, commands) = channel();
-    let title = format!("Train {}", name(&request.config.model_name_or_path));
+    let title = format!("Train {}", folder_name(&request.config.model_name_or_path));
     let device = request.device.clone();
     // From here on the run is over when this ends, however it ends.
     let TrainRequest { config, device: on, files, run, resume, evaluation } = request;
@@ -194,14 +194,6 @@ impl Host for JobHost<'_> {
     fn evaluate(&mut self, model: &EmbeddingModel) -> Result<Option<Evaluation>, TrainingError> {
         self.evaluation.as_ref().map_or(Ok(None), |set| set.evaluate(model, &mut || self.context.ask()))
     }
-}
-
-/// The last part of a model folder's path.
-fn name(folder: &Path) -> String {
-    if let Some(id) = hub::id_of_snapshot(folder) {
-        return id.name().to_owned();
-    }
-    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Whether a folder is not there, or is empty.

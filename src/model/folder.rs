@@ -63,16 +63,13 @@ impl ModelFolder {
         &self.path
     }
 
-    /// The folder's own name; of `…/RUN/model` the run's, of a folder in the hub's cache the model's without its owner.
+    /// The folder's own name as [`folder_name`] says it; of `…/RUN/model` the run's.
     pub fn name(&self) -> String {
-        if let Some(id) = hub::id_of_snapshot(&self.path) {
-            return id.name().to_owned();
-        }
         let mut path = self.path.as_path();
         if path.file_name().is_some_and(|name| name == "model") {
             path = path.parent().unwrap_or(path);
         }
-        path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+        folder_name(path)
     }
 
     pub fn config(&self) -> &EncoderConfig {
@@ -183,6 +180,14 @@ impl ModelFolder {
             files.push((name.into(), format!("{content:#}\n").into_bytes()));
         }
         Ok(files)
+    }
+}
+
+/// What a model's folder is called; of one in the hub's cache the model, without its owner.
+pub fn folder_name(path: &Path) -> String {
+    match hub::id_of_snapshot(path) {
+        Some(id) => id.name().to_owned(),
+        None => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
     }
 }
 

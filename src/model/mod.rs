@@ -29,7 +29,7 @@ pub(crate) use embedding_model::read;
 pub use embedding_model::{EmbeddingModel, EncodeOptions, TextKind};
 pub use embeddings::{Embeddings, Matrix, SparseVector};
 pub use error::ModelError;
-pub use folder::ModelFolder;
+pub use folder::{ModelFolder, folder_name};
 pub use heads::Pooling;
 pub use mixing::mix;
 pub use pair_scores::PairScores;

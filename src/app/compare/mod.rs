@@ -38,7 +38,7 @@ use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
 use crate::app::widgets::{ModelFrom, Severity, empty, notice};
 use crate::jobs::Status;
-use crate::model::hub::id_of_snapshot;
+use crate::model;
 use crate::report::Format;
 
 /// What the user asked for.
@@ -168,13 +168,9 @@ fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
 /// What a model's folder is called; of a run's model, what the run's folder is called, and of one in the hub's cache
 /// the model.
 fn folder_name(path: &Path) -> String {
-    if let Some(id) = id_of_snapshot(path) {
-        return id.name().to_owned();
-    }
-    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
-    let own = name(path).unwrap_or_else(|| path.display().to_string());
-    let run = path.parent().filter(|folder| own == "model" && folder.join("run.json").is_file()).and_then(name);
-    run.unwrap_or(own)
+    let own = model::folder_name(path);
+    let run = path.parent().filter(|folder| own == "model" && folder.join("run.json").is_file());
+    run.map(model::folder_name).unwrap_or(own)
 }
 
 /// How a model of several is called: base and tuned where there is no third.

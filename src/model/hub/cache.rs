@@ -86,13 +86,15 @@ pub fn resolve(path: &Path) -> Result<Cow<'_, Path>, HubError> {
     if path.exists() {
         return Ok(Cow::Borrowed(path));
     }
-    // What has no owner may as well be a folder that is missing.
-    let id = path.to_str().filter(|text| text.contains('/')).and_then(|text| text.parse::<ModelId>().ok());
-    let Some(id) = id else {
+    let Some(id) = path.to_str().and_then(|text| text.parse::<ModelId>().ok()) else {
         return Ok(Cow::Borrowed(path));
     };
-    let found = find(&HubSettings::cache_from_env()?, &id, &Revision::default());
-    found.map(Cow::Owned).ok_or_else(|| HubError::NotCached(id.to_string()))
+    match find(&HubSettings::cache_from_env()?, &id, &Revision::default()) {
+        Some(folder) => Ok(Cow::Owned(folder)),
+        None if id.as_str().contains('/') => Err(HubError::NotCached(id.to_string())),
+        // What has no owner is more likely a folder that is missing.
+        None => Ok(Cow::Borrowed(path)),
+    }
 }
 
 /// The model whose files a folder of the cache holds (`models--OWNER--NAME/snapshots/COMMIT`).
