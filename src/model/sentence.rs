@@ -182,8 +182,8 @@ fn pooling_of(config: &Value) -> Result<Pooling, String> {
     }
 }
 
-/// What stands before questions and before passages: the prompt of the name that sentence-transformers' `encode_query`
-/// and `encode_document` look for, else the default one.
+/// What stands before questions and before passages: the first prompt with a name that sentence-transformers'
+/// `encode_query` and `encode_document` look for, else the default one, which its `encode` puts before every text.
 fn prefixes(folder: &Path) -> Result<(String, String), ModelError> {
     let config = read_json::<Value>(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
     let prompt = |name: &str| config["prompts"][name].as_str().filter(|prompt| !prompt.is_empty());
