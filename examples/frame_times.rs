@@ -3,21 +3,15 @@
 //!
 //!     cargo run --release --example frame_times
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod common;
 
-use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
-use weldbench::app::texts::Language;
-use weldbench::app::{Setup, StartOptions, Window};
-use weldbench::compute::{self, DeviceChoice};
-use weldbench::model::hub::HubSettings;
+use std::path::Path;
+
+use common::{Driven, FRAME, click, draw, repository, tell, until};
 use weldbench::training::{LossParts, Preset, StepReport, TrainingConfig, TrainingEvent};
-use weldbench::workspace::{NewRun, RunState, Runs, Settings, Workspace, move_to_trash};
+use weldbench::workspace::{NewRun, RunState, Runs, Settings, Workspace};
 
 const FRAMES: usize = 600;
-const FRAME: Duration = Duration::from_millis(16);
 const LONG: usize = 100_000;
 
 fn main() {
@@ -30,22 +24,8 @@ fn main() {
     config.max_steps = Some(100_000);
     settings.training = toml::Table::try_from(config).expect("options");
     settings.save(&workspace.settings_file()).expect("settings");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let paths = vec![root.join("assets/starter-model"), root.join("sample_data/train.jsonl")];
-    let setup = Setup {
-        options: StartOptions { paths, device: DeviceChoice::Cpu },
-        workspace,
-        language: Some(Language::English),
-        theme: None,
-        look_for_devices: Box::new(|| {
-            let device = compute::choose(DeviceChoice::Cpu);
-            (device.iter().cloned().collect(), device)
-        }),
-        find_hub: Arc::new(HubSettings::from_env),
-        trash: move_to_trash,
-    };
-    let mut window =
-        Harness::builder().with_size([1280.0, 720.0]).build_eframe(move |creation| Window::new(creation, setup));
+    let paths = vec![repository("assets/starter-model"), repository("sample_data/train.jsonl")];
+    let mut window = common::open(workspace, paths, false);
     let window = &mut window;
     until(window, "Train");
     click(window, "Train");
@@ -79,46 +59,16 @@ fn main() {
     measure(window, "while a run trains, 100,000 steps over it");
 }
 
-fn until(window: &mut Harness<'_, Window>, label: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while window.query_all_by_label(label).next().is_none() {
-        assert!(Instant::now() < end, "`{label}` is not seen");
-        window.step();
-        std::thread::sleep(FRAME);
-    }
-    window.run_steps(4);
-}
-
-fn click(window: &mut Harness<'_, Window>, label: &str) {
-    window.get_by_label(label).click();
-    window.run_steps(4);
-}
-
 /// Draws frames as a screen of 60 Hz asks for them, the pointer moving over the plots.
-fn measure(window: &mut Harness<'_, Window>, what: &str) {
+fn measure(window: &mut Driven, what: &str) {
     let mut times = Vec::with_capacity(FRAMES);
     for frame in 0..FRAMES {
-        let begun = Instant::now();
         window.hover_at(eframe::egui::pos2(500.0 + (frame % 300) as f32, 400.0));
-        window.step();
-        let drawn = begun.elapsed();
-        let output = window.output();
-        let shapes = output.shapes.clone();
-        let begun = Instant::now();
-        let shapes = window.ctx.tessellate(shapes, output.pixels_per_point);
-        let taken = drawn + begun.elapsed();
-        assert!(!shapes.is_empty());
-        times.push(taken.as_secs_f64() * 1e3);
+        let taken = draw(window);
+        times.push(taken);
         std::thread::sleep(FRAME.saturating_sub(taken));
     }
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    println!(
-        "{what}: half of the frames within {:.1} ms, 99 % within {:.1} ms, all within {:.1} ms",
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
+    tell(what, times);
 }
 
 fn write_long_run(workspace: &Workspace) {

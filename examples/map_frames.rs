@@ -3,17 +3,13 @@
 //!
 //!     cargo run --release --example map_frames -- [texts]
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod common;
 
-use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
-use weldbench::app::texts::Language;
-use weldbench::app::{Setup, StartOptions, Window};
-use weldbench::compute::{self, DeviceChoice};
-use weldbench::model::hub::HubSettings;
-use weldbench::workspace::{Settings, Workspace, move_to_trash};
+use std::time::Instant;
+
+use common::{repository, tell, until};
+use egui_kittest::kittest::Queryable;
+use weldbench::workspace::{Settings, Workspace};
 
 const MODELS: [&str; 2] = ["tests/fixtures/flagembedding/model_safetensors", "tests/fixtures/flagembedding/model_bin"];
 const FRAMES: usize = 100;
@@ -35,21 +31,7 @@ fn main() {
     let mut settings = Settings::default();
     (settings.corpus, settings.evaluation) = (Some(corpus), Some(questions));
     settings.save(&workspace.settings_file()).expect("settings");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let setup = Setup {
-        options: StartOptions { paths: MODELS.map(|model| root.join(model)).into(), device: DeviceChoice::Cpu },
-        workspace,
-        language: Some(Language::English),
-        theme: None,
-        look_for_devices: Box::new(|| {
-            let device = compute::choose(DeviceChoice::Cpu);
-            (device.iter().cloned().collect(), device)
-        }),
-        find_hub: Arc::new(HubSettings::from_env),
-        trash: move_to_trash,
-    };
-    let mut window =
-        Harness::builder().with_size([1280.0, 720.0]).wgpu().build_eframe(move |creation| Window::new(creation, setup));
+    let mut window = common::open(workspace, MODELS.map(repository).to_vec(), true);
     let window = &mut window;
     until(window, "Compare");
     window.get_by_label("Compare").click();
@@ -85,20 +67,4 @@ fn main() {
     }
     tell("the window's own work a frame", steps);
     tell("drawing and reading the picture back", draws);
-}
-
-fn until(window: &mut Harness<'_, Window>, label: &str) {
-    let end = Instant::now() + Duration::from_secs(550);
-    while window.query_by_label(label).is_none_or(|node| node.accesskit_node().is_disabled()) {
-        assert!(Instant::now() < end, "not seen: {label}");
-        window.step();
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    window.run_steps(2);
-}
-
-fn tell(what: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!("{what}: median {:.1} ms, 99 % {:.1} ms, longest {:.1} ms", at(0.5), at(0.99), at(1.0));
 }

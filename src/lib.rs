@@ -10,6 +10,7 @@
 //! - [`report`]: a comparison as a document to take along.
 //! - [`workspace`]: what lies on disk between two starts: settings, runs, embedding cache.
 //! - [`jobs`]: long work away from the window: start, progress, cancel, fail.
+//! - [`panics`]: panics that end a piece of work, not the program; below all.
 //! - [`app`]: the window. [`cli`]: the same work without one.
 
 pub mod app;
@@ -18,6 +19,7 @@ pub mod compute;
 pub mod dataset;
 pub mod jobs;
 pub mod model;
+pub mod panics;
 pub mod report;
 pub mod retrieval;
 pub mod training;

@@ -302,3 +302,102 @@ fn exports_and_mined_rows_on_a_full_disk_leave_the_old_files_alone() {
     let left: Vec<String> = left.filter(|name| !["cache", "journals", "runs"].contains(&name.as_str())).collect();
     assert_eq!(left.len(), 2, "something half written stays: {left:?}");
 }
+
+/// The command in surroundings that lack something, and what it told.
+fn refused(change: impl FnOnce(&mut Command)) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weldbench"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    change(&mut command);
+    let output = command.output().unwrap();
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{:?}: {}", output.status, told(&output));
+    told(&output)
+}
+
+#[test]
+fn what_the_surroundings_lack_is_said_with_what_to_do() {
+    let train = ["train", "--device", "cpu", "--model_name_or_path", MODEL, "--train_data", ROWS, "--max_steps", "1"];
+    // Nobody can write there, not even the superuser.
+    let read_only = "/proc/weldbench";
+    let said = refused(|command| {
+        command.args(train).env("WELDBENCH_HOME", read_only);
+    });
+    assert!(said.contains(read_only) && said.contains("set WELDBENCH_HOME to another folder"), "{said}");
+    let said = refused(|command| {
+        command.args(["mix", "--base", MODEL, "--model", MODEL, "--alpha", "0.5", "--device", "cpu"]);
+        command.args(["--output", read_only]);
+    });
+    assert!(said.contains(read_only) && said.contains("what to do"), "{said}");
+    let said = refused(|command| {
+        command.args(train).env_remove("WELDBENCH_HOME").env_remove("HOME").env_remove("XDG_DATA_HOME");
+        // A user whom the system does not know has no home anywhere.
+        std::os::unix::process::CommandExt::uid(command, 65_533);
+    });
+    assert!(said.contains("WELDBENCH_HOME"), "{said}");
+    let said = refused(|command| {
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    });
+    assert!(said.contains("no display") && said.contains("weldbench demo"), "{said}");
+    let said = refused(|command| {
+        command.env("DISPLAY", ":987").env_remove("WAYLAND_DISPLAY");
+    });
+    assert!(said.contains("weldbench demo"), "{said}");
+    // Vulkan without a driver.
+    let home = tempfile::tempdir().unwrap();
+    let said = refused(|command| {
+        command.args(train).args(["--device", "wgpu"]).env("WELDBENCH_HOME", home.path());
+        command.env("VK_DRIVER_FILES", "/nowhere").env("VK_ICD_FILENAMES", "/nowhere");
+    });
+    assert!(said.contains("there is no device wgpu here") && said.contains("cpu = CPU"), "{said}");
+}
+
+#[test]
+fn saving_on_a_full_disk_leaves_the_old_file_and_the_edits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, journal) = (folder.path().join("rows.jsonl"), folder.path().join("rows.journal"));
+    let rows: String = (0..400).map(|row| rows_after(0).replace("问题", &format!("问题 {row}"))).collect();
+    fs::write(&file, &rows).unwrap();
+    let output = Command::new("sh")
+        // 100 KiB: less than the file, more than the journal.
+        .args(["-c", "trap '' XFSZ; ulimit -f 200; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "save_with_little_room", "--nocapture"])
+        .env("WELDBENCH_EDITED", folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), told(&output));
+    assert_eq!(fs::read_to_string(&file).unwrap(), rows, "the old file was harmed");
+    let dataset = reopened(&file, &journal);
+    assert_eq!(dataset.rows()[7].1.query, "new");
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "something half written stays: {left:?}");
+}
+
+#[test]
+#[ignore = "what the test before runs with little room"]
+fn save_with_little_room() {
+    let Some(folder) = std::env::var_os("WELDBENCH_EDITED").map(PathBuf::from) else { return };
+    let mut dataset = reopened(&folder.join("rows.jsonl"), &folder.join("rows.journal"));
+    let line = dataset.lines().id(7).unwrap();
+    dataset.apply(Edit::SetQuery { line, query: "new".into() }).unwrap();
+    let error = dataset.save().unwrap_err().to_string();
+    assert!(error.contains("rows.jsonl"), "{error}");
+    // An edit that the journal has no room for is not made.
+    let long = "长".repeat(60_000);
+    let error = dataset.apply(Edit::SetQuery { line, query: long }).unwrap_err().to_string();
+    assert!(error.contains("rows.journal"), "{error}");
+    assert_eq!(dataset.rows()[7].1.query, "new");
+    let line = dataset.lines().id(8).unwrap();
+    dataset.apply(Edit::SetQuery { line, query: "short".into() }).unwrap();
+}
+
+#[test]
+fn vectors_that_the_cache_has_no_room_for_are_no_failure() {
+    let home = tempfile::tempdir().unwrap();
+    let words = ["search", "--model", MODEL, "--corpus", "sample_data/corpus.jsonl", "--device", "cpu", "焊缝气孔"];
+    let full = with_little_room(home.path(), 8, &words);
+    assert!(full.status.success(), "{}", told(&full));
+    let whole = weldbench(home.path(), &words).stdout(Stdio::piped()).output().unwrap();
+    let hits = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(whole.status.success() && !hits(&whole).is_empty());
+    assert_eq!(hits(&full), hits(&whole));
+}

@@ -107,6 +107,35 @@ fn edits_of_a_crash_are_offered_at_the_next_opening() {
 }
 
 #[test]
+fn a_second_window_on_the_workspace_looks_and_changes_nothing() {
+    let mut first = Bench::with_data(ROWS);
+    first.until("the file open", |window| window.query_by_label("Hard negatives (2)").is_some());
+    first.get_by_label("Delete: Negative 1").click();
+    first.until("deleted", |window| window.query_by_label("Hard negatives (1)").is_some());
+    let mut second = first.second_window();
+    // As it is in the file; the first one's edits are its own.
+    second.until("the file open", |window| window.query_by_label("Hard negatives (2)").is_some());
+    let looks = |window: &Bench| window.query_by_label_contains("this one can only look").is_some();
+    assert!(looks(&second) && !looks(&first));
+    second.get_by_label("Put away").click();
+    second.run_steps(3);
+    assert!(!looks(&second));
+    second.get_by_label("Delete: Negative 1").click();
+    second.run_steps(3);
+    assert!(looks(&second) && second.query_by_label("Hard negatives (2)").is_some());
+    assert!(second.query_by_label("● unsaved").is_none());
+    second.get_by_label("Row at line 3: 什么是气孔").click();
+    second.until("another row", |window| window.query_by_label("Hard negatives (1)").is_some());
+    // Nothing that it does reaches the first one's journal.
+    drop(second);
+    first.get_by_label("Undo").click();
+    first.until("undone", |window| window.query_by_label("Hard negatives (2)").is_some());
+    let path = first.folder().join("workspace/settings.toml");
+    first.until("the settings kept", |_| path.exists());
+    drop(first);
+}
+
+#[test]
 fn a_file_that_is_dropped_is_opened_beside_and_unsaved_edits_are_asked_about() {
     let mut bench = Bench::with_data(ROWS);
     bench.until("the file open", |window| window.query_by_label("Hard negatives (2)").is_some());

@@ -176,6 +176,7 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
         ModelError::Hub(error) => hub::error(texts, error),
         ModelError::Tokenizer(cause) => say("error_model_tokenizer", &[("cause", cause)]),
         ModelError::Device(cause) => say("error_model_device", &[("cause", cause)]),
+        ModelError::Compute(error) => compute(texts, error),
         ModelError::Stopped => say("error_stopped", &[]),
     })
 }
@@ -191,6 +192,8 @@ pub fn compute(texts: Texts, error: &ComputeError) -> String {
         ComputeError::NotStarted { device, cause } => {
             say("error_device_not_started", &[("device", device), ("cause", cause)])
         }
+        ComputeError::OutOfMemory(cause) => say("error_device_memory", &[("cause", cause)]),
+        ComputeError::Lost(cause) => say("error_device_lost", &[("cause", cause)]),
     })
 }
 
@@ -466,6 +469,8 @@ mod tests {
             ComputeError::Absent { wanted: "x".into(), present: "cpu".into() },
             ComputeError::NoCuda,
             ComputeError::NotStarted { device: "x".into(), cause: "y".into() },
+            ComputeError::OutOfMemory("y".into()),
+            ComputeError::Lost("y".into()),
         ] {
             check(compute(*CHINESE, &error), error.to_string(), &[]);
         }

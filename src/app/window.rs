@@ -10,6 +10,7 @@ mod data_work;
 mod devices;
 mod drain;
 mod hub_actions;
+mod looking;
 mod mix_actions;
 mod run_actions;
 mod setup;
@@ -28,11 +29,11 @@ use super::background::Background;
 use super::shell::{self, Answer, Bench, Messages, Question};
 use super::texts::{Language, Texts};
 use super::{compare, data, files, theme, train};
-use crate::compute::DeviceInfo;
+use crate::compute::{DeviceInfo, drawing};
 use crate::dataset::{DatasetError, Watch};
 use crate::jobs::Jobs;
 use crate::report::ReportError;
-use crate::workspace::{Settings, Workspace, WorkspaceError};
+use crate::workspace::{Claim, Settings, Workspace, WorkspaceError};
 
 pub use setup::Setup;
 
@@ -65,6 +66,8 @@ pub struct Window {
     jobs: Jobs,
     devices: devices::Devices,
     workspace: Workspace,
+    /// None while another window has the workspace: this one only looks.
+    claim: Option<Claim>,
     settings: Settings,
     settings_changed: bool,
     /// Cells that the score map may have.
@@ -121,6 +124,7 @@ impl Window {
         let theme = setup.theme.unwrap_or_else(|| setup::theme(&settings));
         context.set_theme(theme);
         let wake = context.clone();
+        let claim = setup.workspace.claim();
         let mut window = Self {
             texts: Texts::new(language),
             theme,
@@ -141,9 +145,10 @@ impl Window {
             messages: Messages::default(),
             question: None,
             answered: None,
-            jobs: Jobs::new(move || wake.request_repaint()),
+            jobs: Jobs::new(move || wake.request_repaint()).reporting_to(setup.workspace.reports()),
             devices: devices::Devices::look_for(&context, setup.look_for_devices),
             workspace: setup.workspace,
+            claim: None,
             settings,
             settings_changed: false,
             most_cells,
@@ -165,6 +170,7 @@ impl Window {
         if let Some(warning) = warning {
             window.messages.error(warning);
         }
+        window.take_claim(claim);
         let start = setup::Start::of(&setup.options, &window.settings);
         window.open_at_start(start);
         window
@@ -214,6 +220,7 @@ impl Window {
 
 impl eframe::App for Window {
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+        drawing::frame();
         self.drain();
         self.question_before_closing(context);
     }
@@ -242,6 +249,7 @@ impl eframe::App for Window {
 
     fn on_exit(&mut self) {
         if self.settings_changed
+            && self.claim.is_some()
             && let Err(error) = self.settings.save(&self.workspace.settings_file())
         {
             tracing::warn!("{error}");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Ending;
 use super::follow::follow;
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::{Failure, Jobs};
+use crate::jobs::Failure;
 use crate::model::{EmbeddingModel, EncodeOptions, TextKind};
 
 /// Write the vectors of texts as a safetensors file: dense, and for a model with heads sparse and ColBERT.
@@ -41,7 +41,7 @@ impl Encode {
         let texts = read_texts(&self.input, if self.query { "query" } else { "text" })?;
         let kind = if self.query { TextKind::Query } else { TextKind::Passage };
         let options = EncodeOptions { max_length: self.max_length, sparse: true, colbert: true, ..Default::default() };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         let job = jobs.start::<()>(&device.clone(), "Encode".into(), move |_, context| {
             context.stage("loading the model", "");
             let model = EmbeddingModel::load(&self.model, &device.open()?)?;

@@ -9,8 +9,8 @@ use super::models::Models;
 use super::{Ending, out};
 use crate::compute::DeviceInfo;
 use crate::dataset::{Corpus, Dataset};
+use crate::jobs::Failure;
 use crate::jobs::compare::{self, CompareEvent, CompareRequest, EvaluationSet, Question};
-use crate::jobs::{Failure, Jobs};
 use crate::report::{self, Words};
 use crate::retrieval::{Comparison, Method, Metric, MetricRow};
 use crate::workspace::Workspace;
@@ -125,7 +125,7 @@ pub fn compare(
         ks: ks.to_vec(),
         cache: Some(Workspace::open(None)?.cache()),
     };
-    let jobs = Jobs::new(|| ());
+    let jobs = super::jobs();
     let job = compare::start(&jobs, request);
     let mut compared = Vec::new();
     follow(&job, |event, _| {

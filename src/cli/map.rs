@@ -7,8 +7,8 @@ use super::eval::Questions;
 use super::follow::follow;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
+use crate::jobs::Failure;
 use crate::jobs::map::{self, MapRequest};
-use crate::jobs::{Failure, Jobs};
 use crate::report::cell;
 use crate::workspace::Workspace;
 
@@ -61,7 +61,7 @@ impl Map {
             set: set.clone(),
             cache: Some(Workspace::open(None)?.cache()),
         };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         let mut maps = Vec::new();
         follow(&map::start(&jobs, request), |event, _| maps.push(event))?;
         let Some(laid) = maps.pop() else { return Ok(()) };

@@ -11,7 +11,6 @@ use super::rows_file::RowsFile;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::dataset::{Edit, StepName};
-use crate::jobs::Jobs;
 use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
 use crate::retrieval::{Anchor, CandidateSummary, Draw, Keep, MiningOptions};
 use crate::workspace::Workspace;
@@ -130,7 +129,7 @@ impl Mine {
             options,
             cache: Some(Workspace::open(None)?.cache()),
         };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         let job = mining::start(&jobs, request);
         let (mut proposals, mut summary) = (Vec::new(), CandidateSummary::default());
         follow(&job, |event, _| match event {

@@ -9,7 +9,6 @@ use super::models::MethodOptions;
 use super::table::table;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::Jobs;
 use crate::jobs::mixing::{self, MixEvent, MixRequest, tenths};
 use crate::retrieval::Metrics;
 use crate::workspace::Workspace;
@@ -72,7 +71,7 @@ impl Mix {
         if self.output.is_some() && self.alpha.len() != 1 {
             return Err(Ending::Usage("--output saves one mix; say which with --alpha, such as --alpha 0.5".into()));
         }
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         if let (Some(corpus), Some(questions)) = (&self.corpus, &self.questions) {
             let general = match (&self.general_corpus, &self.general_questions) {
                 (Some(corpus), Some(questions)) => Some(Questions::read(corpus, questions)?.set),

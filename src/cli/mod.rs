@@ -40,7 +40,8 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::jobs::Failure;
+use crate::jobs::{Failure, Jobs};
+use crate::workspace::Workspace;
 
 /// Turns a field's questions and answers into a better search model.
 ///
@@ -159,6 +160,15 @@ impl CommandLine {
             Some(command) => command.run(),
             None => self.window.run(),
         }
+    }
+}
+
+/// The jobs of a command.
+fn jobs() -> Jobs {
+    let jobs = Jobs::new(|| ());
+    match Workspace::usual_reports() {
+        Some(folder) => jobs.reporting_to(folder),
+        None => jobs,
     }
 }
 

@@ -8,8 +8,8 @@ use super::rows_file::RowsFile;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::dataset::{Edit, Side, StepName};
+use crate::jobs::Failure;
 use crate::jobs::scoring::{self, Scorer, ScoringRequest};
-use crate::jobs::{Failure, Jobs};
 use crate::model::ModelFolder;
 use crate::retrieval::most_suspicious;
 use crate::workspace::Workspace;
@@ -79,7 +79,7 @@ impl Score {
             cache: Some(Workspace::open(None)?.cache()),
             only_if_loaded: false,
         };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         let job = scoring::start(&jobs, request);
         let mut scores = Vec::new();
         // One measure was asked for.

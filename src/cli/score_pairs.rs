@@ -7,7 +7,7 @@ use super::encode::read_texts;
 use super::follow::follow;
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
-use crate::jobs::{Failure, Jobs};
+use crate::jobs::Failure;
 use crate::model::{EmbeddingModel, PairScores};
 
 /// Score pairs of a question and a passage, as FlagEmbedding's `compute_score` does; a line of JSON a pair.
@@ -49,7 +49,7 @@ impl ScorePairs {
                 Failure::new(self.input.display().to_string(), "give a `query` and a `passage` in every line").into()
             );
         }
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         let job = jobs.start::<PairScores>(&device.clone(), "Score pairs".into(), move |_, context| {
             context.stage("loading the model", "");
             let model = EmbeddingModel::load(&self.model, &device.open()?)?;

@@ -9,7 +9,6 @@ use super::follow::follow;
 use super::models::Models;
 use super::{Ending, out};
 use crate::dataset::Corpus;
-use crate::jobs::Jobs;
 use crate::jobs::search::{self, SearchEvent, SearchRequest};
 use crate::workspace::Workspace;
 
@@ -46,7 +45,7 @@ impl Search {
             k: self.k,
             cache: Some(Workspace::open(None)?.cache()),
         };
-        let jobs = Jobs::new(|| ());
+        let jobs = super::jobs();
         let job = search::start(&jobs, request);
         let mut lists = Vec::new();
         follow(&job, |list, _| lists.push(list))?;

@@ -9,8 +9,8 @@ use super::configuration::Configuration;
 use super::follow::{Bar, follow, time};
 use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
+use crate::jobs::Failure;
 use crate::jobs::training::{self, TrainRequest, config_of};
-use crate::jobs::{Failure, Jobs};
 use crate::training::{DryMicroBatch, RunPlan, StepReport, TrainingConfig, TrainingEvent, read_files};
 use crate::workspace::{Runs, Workspace};
 
@@ -106,7 +106,7 @@ fn watch(
 ) -> Result<PathBuf, Ending> {
     let (output, folder) = (request.output(), request.folder().to_path_buf());
     let started = Instant::now();
-    let jobs = Jobs::new(|| ());
+    let jobs = super::jobs();
     let (job, _) = training::start(&jobs, request);
     for text in warnings {
         tell(&TrainingEvent::Warning { text }, json, None);
@@ -176,7 +176,7 @@ fn dry_run(
     for text in warnings {
         eprintln!("warning: {text}");
     }
-    let jobs = Jobs::new(|| ());
+    let jobs = super::jobs();
     let job = jobs.start(&device.clone(), "Dry run".into(), move |_, context| {
         context.stage("computing", "micro-batches");
         crate::training::dry_run(&config, &device, files, count, shuffle, &mut |batch| {

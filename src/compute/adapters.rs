@@ -1,7 +1,7 @@
 //! Graphics adapters through wgpu, numbered as `wgpu:N`.
 
-use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::wgpu::wgpu::{self, DeviceType};
+use burn::tensor::wgpu::{WgpuBackend, WgpuSetup};
 use burn::tensor::{Device, DeviceKind as BurnKind};
 
 use super::{DeviceChoice, DeviceInfo, DeviceKind, Limits};
@@ -13,10 +13,16 @@ const APIS: [(wgpu::Backend, WgpuBackend, &str); 3] = [
     (wgpu::Backend::Dx12, WgpuBackend::Dx12, "DX12"),
 ];
 
-type Adapter = (wgpu::AdapterInfo, Limits);
+/// Adapters of one API.
+struct Adapters {
+    instance: wgpu::Instance,
+    pinned: WgpuBackend,
+    name: &'static str,
+    found: Vec<wgpu::Adapter>,
+}
 
 /// Adapters of the first API that has a real GPU, else of the first that has any.
-fn adapters() -> Option<(WgpuBackend, &'static str, Vec<Adapter>)> {
+fn adapters() -> Option<Adapters> {
     let mut software_only = None;
     for (backend, pinned, name) in APIS {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
@@ -24,12 +30,14 @@ fn adapters() -> Option<(WgpuBackend, &'static str, Vec<Adapter>)> {
             ..wgpu::InstanceDescriptor::new_without_display_handle()
         });
         let found = pollster::block_on(instance.enumerate_adapters(backend.into()));
-        let found: Vec<_> = found.iter().map(|adapter| (adapter.get_info(), limits(adapter))).collect();
-        if found.iter().any(|(adapter, _)| adapter.device_type != DeviceType::Cpu) {
-            return Some((pinned, name, found));
+        let is_real = found.iter().any(|adapter| adapter.get_info().device_type != DeviceType::Cpu);
+        let is_empty = found.is_empty();
+        let adapters = Adapters { instance, pinned, name, found };
+        if is_real {
+            return Some(adapters);
         }
-        if software_only.is_none() && !found.is_empty() {
-            software_only = Some((pinned, name, found));
+        if software_only.is_none() && !is_empty {
+            software_only = Some(adapters);
         }
     }
     software_only
@@ -41,10 +49,10 @@ fn limits(adapter: &wgpu::Adapter) -> Limits {
 }
 
 pub(super) fn list() -> Vec<DeviceInfo> {
-    let Some((_, api, adapters)) = adapters() else {
+    let Some(Adapters { name: api, found, .. }) = adapters() else {
         return Vec::new();
     };
-    (adapters.into_iter().enumerate())
+    (found.iter().map(|adapter| (adapter.get_info(), limits(adapter))).enumerate())
         .map(|(index, (adapter, limits))| DeviceInfo {
             choice: DeviceChoice::Wgpu(Some(index)),
             name: adapter.name,
@@ -61,11 +69,16 @@ pub(super) fn list() -> Vec<DeviceInfo> {
         .collect()
 }
 
-pub(super) fn open(index: usize) -> Result<Device, String> {
-    let (backend, _, adapters) = adapters().ok_or("no graphics adapter was found")?;
-    let wanted = adapters.get(index).ok_or("it is no longer there")?.0.device_type;
+const NONE: &str = "no graphics adapter was found";
+const GONE: &str = "it is no longer there";
+
+/// The device, and wgpu's handles of it.
+pub(super) fn open(index: usize) -> Result<(Device, WgpuSetup), String> {
+    let Adapters { pinned, found, .. } = adapters().ok_or(NONE)?;
+    let kinds: Vec<DeviceType> = found.iter().map(|adapter| adapter.get_info().device_type).collect();
+    let wanted = *kinds.get(index).ok_or(GONE)?;
     // burn numbers the adapters of each kind apart.
-    let among_kind = adapters[..index].iter().filter(|(adapter, _)| adapter.device_type == wanted).count();
+    let among_kind = kinds[..index].iter().filter(|kind| **kind == wanted).count();
     let kind = match wanted {
         DeviceType::DiscreteGpu => BurnKind::DiscreteGpu(among_kind),
         DeviceType::IntegratedGpu => BurnKind::IntegratedGpu(among_kind),
@@ -73,5 +86,24 @@ pub(super) fn open(index: usize) -> Result<Device, String> {
         DeviceType::Cpu => BurnKind::Cpu,
         DeviceType::Other => BurnKind::DefaultDevice,
     };
-    Device::wgpu_options().device_kind(kind).graphics_api(backend).init().map_err(|error| error.to_string())
+    let options = Device::wgpu_options().device_kind(kind).graphics_api(pinned);
+    options.init_with_setup().map_err(|error| error.to_string())
+}
+
+/// A device in place of one that was lost, with the features and limits that burn had asked for. burn keeps the lost one
+/// under its old name for good, so the new one is registered beside it.
+pub(super) fn open_again(index: usize, lost: &WgpuSetup) -> Result<(Device, WgpuSetup), String> {
+    let Adapters { instance, found, .. } = adapters().ok_or(NONE)?;
+    let adapter = found.into_iter().nth(index).ok_or(GONE)?;
+    let wanted = wgpu::DeviceDescriptor {
+        required_features: lost.device.features(),
+        required_limits: lost.device.limits(),
+        // SAFETY: burn had the same features, which it checks each shader against.
+        experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
+        ..Default::default()
+    };
+    let (device, queue) = pollster::block_on(adapter.request_device(&wanted)).map_err(|error| error.to_string())?;
+    let setup = WgpuSetup { instance, adapter, device, queue, backend: lost.backend };
+    let device = Device::wgpu_options().setup(setup.clone()).init().map_err(|error| error.to_string())?;
+    Ok((device, setup))
 }

@@ -2,13 +2,18 @@
 
 mod adapters;
 mod choice;
+pub mod drawing;
 mod fusions;
+mod trouble;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::tensor::Device;
+use burn::tensor::wgpu::WgpuSetup;
 use thiserror::Error;
+
+use crate::panics::caught;
 
 pub use choice::DeviceChoice;
 
@@ -59,15 +64,36 @@ pub enum ComputeError {
     NoCuda,
     #[error("{device} did not start: {cause}; choose another device, or update its driver")]
     NotStarted { device: String, cause: String },
+    #[error(
+        "the device has no memory left ({0}); train with a smaller sub_batch_size, with gradient_checkpointing, LoRA or fewer layers, or choose the processor"
+    )]
+    OutOfMemory(String),
+    #[error(
+        "the device was lost: its driver broke off, or it was taken away ({0}); start again, which opens it anew, a run from its last checkpoint, or choose another device"
+    )]
+    Lost(String),
 }
 
-/// Devices that were opened, with their limits.
-static OPEN: OnceLock<Mutex<HashMap<DeviceChoice, (Device, Limits)>>> = OnceLock::new();
+/// A device that was opened.
+struct Open {
+    device: Device,
+    limits: Limits,
+    /// wgpu's side of a graphics card.
+    handles: Option<WgpuSetup>,
+    /// It broke off; the next who asks for it gets it anew.
+    is_lost: bool,
+}
+
+static OPEN: OnceLock<Mutex<HashMap<DeviceChoice, Open>>> = OnceLock::new();
+
+fn opened() -> MutexGuard<'static, HashMap<DeviceChoice, Open>> {
+    OPEN.get_or_init(Default::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Bytes of the largest tensor that an open device takes.
 pub fn largest_tensor(device: &Device) -> u64 {
-    let open = OPEN.get_or_init(Default::default).lock().unwrap_or_else(PoisonError::into_inner);
-    let limits = open.values().find(|(open, _)| open == device).map(|(_, limits)| *limits);
+    let open = opened();
+    let limits = open.values().find(|open| open.device == *device).map(|open| open.limits);
     limits.and_then(|limits| limits.tensor).unwrap_or(u64::MAX)
 }
 
@@ -85,20 +111,47 @@ impl DeviceInfo {
     ///
     /// CubeCL keys its streams by thread: do all work of a device on one thread.
     pub fn open(&self) -> Result<Device, ComputeError> {
-        let mut open = OPEN.get_or_init(Default::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((device, _)) = open.get(&self.choice) {
-            return Ok(device.clone());
+        let mut open = opened();
+        let known = open.get(&self.choice);
+        if let Some(known) = known.filter(|open| !open.is_lost) {
+            return Ok(known.device.clone());
         }
         fusions::leave_out_broken();
-        let device = match self.choice {
+        let (device, handles) = match self.choice {
             DeviceChoice::Wgpu(Some(index)) => {
-                adapters::open(index).map_err(|cause| ComputeError::NotStarted { device: self.label(), cause })?
+                let opened = match known.and_then(|lost| lost.handles.as_ref()) {
+                    Some(lost) => adapters::open_again(index, lost),
+                    None => adapters::open(index),
+                };
+                let (device, handles) =
+                    opened.map_err(|cause| ComputeError::NotStarted { device: self.label(), cause })?;
+                (device, Some(handles))
             }
-            DeviceChoice::Cuda(Some(index)) => cuda(index)?,
-            _ => Device::flex(),
+            DeviceChoice::Cuda(Some(index)) => (cuda(index)?, None),
+            _ => (Device::flex(), None),
         };
-        open.insert(self.choice, (device.clone(), self.limits));
+        open.insert(self.choice, Open { device: device.clone(), limits: self.limits, handles, is_lost: false });
         Ok(device)
+    }
+
+    /// After work on the device failed: whether it still answers. If not, [`open`](Self::open) makes it anew.
+    ///
+    /// On the device's thread.
+    pub fn answers(&self) -> bool {
+        let device = opened().get(&self.choice).map(|open| open.device.clone());
+        let answers = device.is_none_or(|device| caught(|| device.sync().is_ok()).unwrap_or_default());
+        if !answers && let Some(open) = opened().get_mut(&self.choice) {
+            open.is_lost = true;
+        }
+        answers
+    }
+
+    /// Takes a graphics card away, as a driver does that breaks off.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        if let Some(handles) = opened().get(&self.choice).and_then(|open| open.handles.as_ref()) {
+            handles.device.destroy();
+        }
     }
 }
 

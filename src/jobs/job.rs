@@ -2,11 +2,14 @@
 
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Deref};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Failure, panics};
+use crate::compute::ComputeError;
+use crate::panics::Panic;
 
 /// How a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +148,8 @@ struct Shared {
     device: String,
     state: Mutex<State>,
     changed: Condvar,
+    /// Where a panic is reported.
+    reports: Option<PathBuf>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -311,6 +316,11 @@ impl<E> JobContext<E> {
         JobHandle(Arc::clone(&self.shared)).pause();
     }
 
+    /// Whether the next [`Self::ask`] will wait.
+    pub fn is_pause_wanted(&self) -> bool {
+        self.shared.state().wanted == Wanted::Pause
+    }
+
     /// Asks whether to go on. Waits while the job is paused; `Break` means to stop cleanly now.
     pub fn ask(&self) -> ControlFlow<()> {
         let mut state = self.shared.state();
@@ -353,7 +363,12 @@ impl<E> Drop for JobContext<E> {
 }
 
 /// A new job in the queue: its outside and its inside.
-pub(super) fn pair<E>(device: String, title: String, wake: Arc<dyn Fn() + Send + Sync>) -> (Job<E>, JobContext<E>) {
+pub(super) fn pair<E>(
+    device: String,
+    title: String,
+    reports: Option<PathBuf>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+) -> (Job<E>, JobContext<E>) {
     let shared = Arc::new(Shared {
         title,
         device,
@@ -371,6 +386,7 @@ pub(super) fn pair<E>(device: String, title: String, wake: Arc<dyn Fn() + Send +
             lately: VecDeque::new(),
         }),
         changed: Condvar::new(),
+        reports,
         wake,
     });
     let (sender, events) = channel();
@@ -378,7 +394,13 @@ pub(super) fn pair<E>(device: String, title: String, wake: Arc<dyn Fn() + Send +
 }
 
 /// Runs the work of a job whose turn has come, unless it was cancelled before. `false` if it failed.
-pub(super) fn run<E>(context: JobContext<E>, work: impl FnOnce(&JobContext<E>) -> Result<(), Failure>) -> bool {
+///
+/// `explain`: what a panic comes of, if its words do not tell.
+pub(super) fn run<E>(
+    context: JobContext<E>,
+    explain: impl FnOnce(&Panic) -> Option<ComputeError>,
+    work: impl FnOnce(&JobContext<E>) -> Result<(), Failure>,
+) -> bool {
     let mut state = context.shared.state();
     if state.status.is_over() {
         return true;
@@ -387,7 +409,8 @@ pub(super) fn run<E>(context: JobContext<E>, work: impl FnOnce(&JobContext<E>) -
     state.clock.run();
     drop(state);
     context.shared.tell();
-    let result = panics::catch(|| work(&context));
+    let Shared { title, reports, .. } = &*context.shared;
+    let result = panics::catch(title, reports.as_deref(), explain, || work(&context));
     let mut state = context.shared.state();
     state.clock.stop();
     // Work that was told to stop may say so with an error.

@@ -52,7 +52,6 @@ pub use error::JobError;
 pub use failure::Failure;
 pub use instruction::Instruction;
 pub use job::{Job, JobContext, JobHandle, Progress, Status};
-pub use panics::caught;
 pub use queue::Jobs;
 pub use room::Room;
 pub use row_source::RowSource;

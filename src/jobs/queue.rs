@@ -1,18 +1,22 @@
 //! One worker thread a device, and the jobs that wait for it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::job::{self, Job, JobContext, JobHandle};
 use super::{Failure, Room};
-use crate::compute::{DeviceChoice, DeviceInfo};
+use crate::compute::{ComputeError, DeviceChoice, DeviceInfo};
+use crate::panics::Panic;
 
 type Task = Box<dyn FnOnce(&mut Room) + Send>;
 
 /// All long work of the program. Dropping it cancels what has not ended.
 pub struct Jobs {
+    /// Where panics are reported.
+    reports: Option<PathBuf>,
     wake: Arc<dyn Fn() + Send + Sync>,
     workers: Mutex<HashMap<DeviceChoice, Sender<Task>>>,
     /// In the order in which they were started; those that are over leave when the next one comes.
@@ -22,7 +26,13 @@ pub struct Jobs {
 impl Jobs {
     /// `wake` is called from the workers whenever there is something new to see.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { wake: Arc::new(wake), workers: Mutex::default(), started: Mutex::default() }
+        Self { reports: None, wake: Arc::new(wake), workers: Mutex::default(), started: Mutex::default() }
+    }
+
+    /// A panic of a job leaves a report in this folder.
+    pub fn reporting_to(mut self, folder: PathBuf) -> Self {
+        self.reports = Some(folder);
+        self
     }
 
     /// Puts work into the queue of a device.
@@ -32,12 +42,14 @@ impl Jobs {
         title: String,
         work: impl FnOnce(&mut Room, &JobContext<E>) -> Result<(), Failure> + Send + 'static,
     ) -> Job<E> {
-        let (job, context) = job::pair(device.label(), title, Arc::clone(&self.wake));
+        let (job, context) = job::pair(device.label(), title, self.reports.clone(), Arc::clone(&self.wake));
         self.remember(job.handle());
         let task: Task = Box::new(move |room| {
-            if !job::run(context, |context| work(room, context)) {
+            let device = room.device().clone();
+            if !job::run(context, |panic| lost(&device, panic), |context| work(room, context)) {
                 // What a failure has left half done must not outlive it.
                 room.clear();
+                device.answers();
             }
         });
         let mut workers = lock(&self.workers);
@@ -53,10 +65,10 @@ impl Jobs {
         title: String,
         work: impl FnOnce(&JobContext<E>) -> Result<(), Failure> + Send + 'static,
     ) -> Job<E> {
-        let (job, context) = job::pair(String::new(), title, Arc::clone(&self.wake));
+        let (job, context) = job::pair(String::new(), title, self.reports.clone(), Arc::clone(&self.wake));
         self.remember(job.handle());
         // Without a thread the work is dropped, which ends the job with a failure.
-        if let Err(error) = thread::Builder::new().spawn(move || job::run(context, work)) {
+        if let Err(error) = thread::Builder::new().spawn(move || job::run(context, |_| None, work)) {
             tracing::error!("no thread: {error}");
         }
         job
@@ -90,6 +102,11 @@ impl Drop for Jobs {
     fn drop(&mut self) {
         self.cancel_all();
     }
+}
+
+/// What a panic comes of if the device is gone; its words may tell of something else.
+fn lost(device: &DeviceInfo, panic: &Panic) -> Option<ComputeError> {
+    (!device.answers()).then(|| ComputeError::lost(&panic.message))
 }
 
 /// A thread that works for a device until its sender is gone.
@@ -257,6 +274,38 @@ mod tests {
         assert!(failure.why.contains("row 7 is upside down"), "{failure}");
         assert!(failure.why.contains("queue.rs:"), "{failure}");
         assert_eq!(good.wait(), Status::Done);
+    }
+
+    #[test]
+    fn a_device_that_is_lost_fails_its_job_with_advice_and_the_next_job_gets_it_anew() {
+        crate::compute::run_apart("jobs::queue::tests::lose_a_device");
+    }
+
+    #[test]
+    #[ignore = "a part of the test before, in a process of its own"]
+    fn lose_a_device() {
+        let card = crate::compute::devices().into_iter().find(|device| device.choice != DeviceChoice::Cpu).unwrap();
+        let jobs = Jobs::new(|| ());
+        let sums = |rounds: usize| {
+            jobs.start(&card, "sums".into(), move |room, context| {
+                let device = room.device().open()?;
+                for round in 0..rounds {
+                    let sum = burn::tensor::Tensor::<1>::ones([4], &device) + round as f32;
+                    context.send(crate::model::read(sum)?[0]);
+                    if context.ask().is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            })
+        };
+        let first = sums(usize::MAX);
+        assert_eq!((first.next(), first.next()), (Some(1.0), Some(2.0)));
+        card.lose();
+        let Status::Failed(failure) = first.wait() else { panic!("{:?}", first.status()) };
+        assert!(failure.why.contains("the device was lost") && failure.what_to_do.contains("checkpoint"), "{failure}");
+        let next = sums(2);
+        assert_eq!((next.wait(), next.poll()), (Status::Done, vec![1.0, 2.0]));
     }
 
     #[test]

@@ -176,7 +176,15 @@ impl Host for JobHost<'_> {
     }
 
     fn ask(&mut self) -> ControlFlow<()> {
-        self.context.ask()
+        let waits = self.context.is_pause_wanted();
+        if waits {
+            self.record.stands(self.context, RunState::Paused);
+        }
+        let told = self.context.ask();
+        if waits && told.is_continue() {
+            self.record.stands(self.context, RunState::Running);
+        }
+        told
     }
 
     fn pause(&mut self) {
@@ -327,6 +335,7 @@ mod tests {
         while job.status() != Status::Paused {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
+        assert_eq!(only_run(&runs).record().state, RunState::Paused);
         std::fs::remove_file(&checkpoints).unwrap();
         std::fs::write(&model, "").unwrap();
         job.resume();

@@ -253,7 +253,7 @@ pub(super) fn save_folder(
 
 /// A tensor's values on the host, row by row.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
-    tensor.try_into_vec_as::<f32>().map_err(|error| ModelError::Device(format!("{error:?}")))
+    tensor.try_into_vec_as::<f32>().map_err(ModelError::device)
 }
 
 fn host<const D: usize>(tensor: Tensor<D>) -> Result<HostTensor, ModelError> {

@@ -12,6 +12,7 @@ use super::gradients::Gradients;
 use super::layers::{Embedding, LayerNorm, Linear, Loader};
 use super::ops::{self, AttentionDropout, RowKeys};
 use super::texts::TokenTensors;
+use crate::compute::drawing;
 
 /// A transformer encoder with post-layer normalisation (Devlin et al. 2019; Conneau et al. 2020).
 #[derive(Module, Debug)]
@@ -138,6 +139,7 @@ impl Encoder {
     pub fn below(&self, first: usize, tokens: &TokenTensors, dropout: Option<Dropout>) -> Tensor<2> {
         let embedded = self.embeddings.forward(tokens, dropout);
         self.layers[..first].iter().enumerate().fold(embedded, |hidden, (index, layer)| {
+            drawing::make_way(&hidden.device());
             layer.forward(&hidden, tokens, dropout.map(|dropout| dropout.of_layer(index))).0
         })
     }
@@ -154,6 +156,7 @@ impl Encoder {
     ) -> (Tensor<2>, Trace) {
         let mut layers = Vec::new();
         for (index, layer) in self.layers.iter().enumerate().skip(first) {
+            drawing::make_way(&hidden.device());
             let (output, inner) = layer.forward(&hidden, tokens, dropout.map(|dropout| dropout.of_layer(index)));
             if keep != Keep::Nothing {
                 layers.push(LayerTrace { input: hidden, inner: (keep == Keep::All).then_some(inner) });
@@ -168,6 +171,7 @@ impl Encoder {
         let Trace { dropout, first, layers } = trace;
         let mut above = dhidden;
         for (offset, LayerTrace { input, inner }) in layers.into_iter().enumerate().rev() {
+            drawing::make_way(&above.device());
             let index = first + offset;
             let layer = &self.layers[index];
             let dropout = dropout.map(|dropout| dropout.of_layer(index));

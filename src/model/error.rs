@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::hub::HubError;
+use crate::compute::ComputeError;
 
 /// A model folder that cannot be used, or work with a model that was stopped.
 #[derive(Debug, Error)]
@@ -21,11 +22,19 @@ pub enum ModelError {
     Tokenizer(String),
     #[error("the device failed: {0}; choose another device, or a smaller batch")]
     Device(String),
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
     #[error("the work was stopped")]
     Stopped,
 }
 
 impl ModelError {
+    /// What a failed read from a device comes of.
+    pub(crate) fn device(error: impl std::fmt::Debug) -> Self {
+        let text = format!("{error:?}");
+        ComputeError::in_words(&text).map_or(Self::Device(text), Self::Compute)
+    }
+
     pub(crate) fn file(path: impl AsRef<Path>, cause: impl ToString) -> Self {
         Self::File { path: path.as_ref().to_path_buf(), cause: cause.to_string() }
     }

@@ -38,6 +38,15 @@ pub enum TrainingError {
 }
 
 impl TrainingError {
+    /// Whether a device had no memory left, which smaller pieces may help against.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(
+            self,
+            Self::Compute(ComputeError::OutOfMemory(_))
+                | Self::Model(ModelError::Compute(ComputeError::OutOfMemory(_)))
+        )
+    }
+
     pub(crate) fn file(path: &Path, cause: impl ToString) -> Self {
         Self::File { path: path.to_path_buf(), cause: cause.to_string() }
     }

@@ -15,8 +15,9 @@ use super::forecast::{MemoryForecast, MicroBatchSize, concerns};
 use super::host::{Command, Host};
 use super::schedule::{Plan, learning_rate};
 use super::trainer::{StepResult, Trainer};
-use crate::compute::{DeviceInfo, memory_in_use};
+use crate::compute::{ComputeError, DeviceInfo, memory_in_use};
 use crate::model::{EmbeddingModel, ModelFolder, Tokenizer};
+use crate::panics::caught;
 
 /// So many steps in a row without finite numbers, and the run asks for help.
 pub const PATIENCE: usize = 3;
@@ -210,23 +211,55 @@ impl<'a> Run<'a> {
     ) -> Result<ControlFlow<()>, TrainingError> {
         let started = Instant::now();
         let (_, window) = self.plan.window_of(self.standing.step);
-        let weight = 1.0 / window.len() as f64;
-        let mut tokens = 0;
-        for micro_batch in micro_batches.take(window.len()) {
-            if host.ask().is_break() {
-                return Ok(ControlFlow::Break(()));
+        let micro_batches: Vec<MicroBatch> = micro_batches.take(window.len()).collect();
+        let (result, rate, tokens) = loop {
+            let before = self.standing.counters.micro_batches;
+            match self.attempt(&micro_batches, 1.0 / window.len() as f64, host) {
+                Ok(Some(done)) => break done,
+                Ok(None) => return Ok(ControlFlow::Break(())),
+                Err(error) if error.is_out_of_memory() && self.trainer.is_whole() => {
+                    let sides = |batch: &MicroBatch| batch.queries.len().max(batch.passages.len());
+                    let texts = micro_batches.iter().map(sides).max().unwrap_or(1);
+                    let Some(smaller) = self.trainer.take_smaller_pieces(texts) else { return Err(error) };
+                    self.trainer.abandon_window(before);
+                    host.tell(TrainingEvent::Warning {
+                        text: format!(
+                            "the device had no memory left at step {}: {smaller} texts at a time from here on, which changes no \
+                             gradient; set sub_batch_size to {smaller} next time",
+                            self.standing.step + 1
+                        ),
+                    });
+                }
+                Err(error) => return Err(error),
             }
-            let batch = micro_batch.tokenize(&self.tokenizer, self.config, self.longest)?;
-            tokens += batch.tokens();
-            self.trainer.micro_batch(&batch, weight);
-        }
-        let scheduled = TrainingConfig { learning_rate: self.standing.learning_rate, ..self.config.clone() };
-        let rate = learning_rate(&scheduled, self.standing.step, self.plan.steps);
-        let result = self.trainer.step(rate)?;
+        };
         self.standing.step += 1;
         self.standing.counters = self.trainer.counters();
         self.report(host, &result, rate, tokens, started.elapsed().as_secs_f64());
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// One step with its learning rate and tokens; `None` if the run was told to end. A device that has no memory left may
+    /// say so by a panic.
+    fn attempt(
+        &mut self,
+        micro_batches: &[MicroBatch],
+        weight: f64,
+        host: &mut dyn Host,
+    ) -> Result<Option<(StepResult, f64, usize)>, TrainingError> {
+        let mut tokens = 0;
+        for micro_batch in micro_batches {
+            if host.ask().is_break() {
+                return Ok(None);
+            }
+            let batch = micro_batch.tokenize(&self.tokenizer, self.config, self.longest)?;
+            tokens += batch.tokens();
+            told(|| self.trainer.micro_batch(&batch, weight))?;
+        }
+        let scheduled = TrainingConfig { learning_rate: self.standing.learning_rate, ..self.config.clone() };
+        let rate = learning_rate(&scheduled, self.standing.step, self.plan.steps);
+        let result = told(|| self.trainer.step(rate))??;
+        Ok(Some((result, rate, tokens)))
     }
 
     /// Evaluates, saves and ends as the configuration and the host want it.
@@ -374,6 +407,14 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Work on a device; what it tells of the device by a panic is an error, other panics go on.
+fn told<T>(work: impl FnOnce() -> T) -> Result<T, TrainingError> {
+    caught(work).map_err(|panic| match ComputeError::in_words(&panic.message) {
+        Some(error) => error.into(),
+        None => panic!("{panic}"),
+    })
+}
+
 /// Saves; where that fails, tells why, pauses, and tries again when the run goes on.
 fn until_saved<T>(
     step: usize,
@@ -416,5 +457,77 @@ impl Memory {
             self.asked = Some(Instant::now());
         }
         self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trainer::ROOM;
+    use super::*;
+    use crate::compute::{DeviceChoice, choose};
+    use crate::training::read_files;
+
+    #[derive(Default)]
+    struct Heard(Vec<TrainingEvent>);
+
+    impl Host for Heard {
+        fn tell(&mut self, event: TrainingEvent) {
+            self.0.push(event);
+        }
+    }
+
+    /// Losses and norms of a short run where so many texts fit, and what it was warned of.
+    fn run(
+        room: usize,
+        change: impl FnOnce(&mut TrainingConfig),
+    ) -> Result<(Vec<(f64, f64)>, Vec<String>), TrainingError> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = TrainingConfig {
+            model_name_or_path: "tests/fixtures/flagembedding/model_bin".into(),
+            train_data: vec!["tests/fixtures/flagembedding/data/weld_toy.jsonl".into()],
+            train_group_size: 3,
+            gradient_accumulation_steps: 2,
+            unified_finetuning: true,
+            use_lora: true,
+            lora_dropout: 0.3,
+            max_steps: Some(3),
+            ..TrainingConfig::default()
+        };
+        change(&mut config);
+        let (files, _) = read_files(&config.train_data).unwrap();
+        let (output, checkpoints) = (folder.path().join("model"), folder.path().join("checkpoints"));
+        let mut heard = Heard::default();
+        ROOM.set(room);
+        let device = choose(DeviceChoice::Cpu).unwrap();
+        let places = Places { output: &output, checkpoints: &checkpoints, resume: None };
+        let ended = train(&config, &device, files, places, &mut heard);
+        ROOM.set(usize::MAX);
+        ended?;
+        let steps = heard.0.iter().filter_map(|event| match event {
+            TrainingEvent::Step(step) => Some((step.loss.total, step.grad_norm)),
+            _ => None,
+        });
+        let warnings = heard.0.iter().filter_map(|event| match event {
+            TrainingEvent::Warning { text } => Some(text.clone()),
+            _ => None,
+        });
+        Ok((steps.collect(), warnings.collect()))
+    }
+
+    #[test]
+    fn a_device_without_room_gets_fewer_texts_at_a_time_and_the_run_is_the_same() {
+        let batch = |config: &mut TrainingConfig| config.per_device_train_batch_size = 2;
+        let (found, warnings) = run(2, batch).unwrap();
+        // 6 passages, then 3, then 2.
+        assert!(warnings.len() == 2 && warnings[1].contains("2 texts at a time"), "{warnings:?}");
+        let (planned, none) = run(2, |config| {
+            batch(config);
+            config.sub_batch_size = Some(2);
+        })
+        .unwrap();
+        assert!(none.is_empty() && found.len() == 3);
+        assert_eq!(found, planned);
+        let error = run(0, batch).unwrap_err();
+        assert!(error.is_out_of_memory() && error.to_string().contains("sub_batch_size"), "{error}");
     }
 }

@@ -73,6 +73,12 @@ pub struct Trainer {
     below: Below,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Texts for which a device of the tests has room.
+    pub(super) static ROOM: std::cell::Cell<usize> = const { std::cell::Cell::new(usize::MAX) };
+}
+
 /// Losses of some micro-batches and the sum of their gradients, still on the device.
 pub struct Window {
     /// Of each micro-batch, as [`Losses::packed`] packs them.
@@ -202,7 +208,7 @@ impl Trainer {
             colbert.gradients(leaves, &sides, &mut graph)
         });
         drop(sides);
-        let mut gradients = std::mem::take(&mut self.gradients);
+        let mut gradients = self.gradients.take();
         for Pass { piece, kept, .. } in passes {
             let again = if self.config.gradient_checkpointing { Keep::Inputs } else { Keep::All };
             let (hidden, trace) = kept.unwrap_or_else(|| self.hidden(&model, &piece, again));
@@ -219,6 +225,26 @@ impl Trainer {
         self.micro_batches += 1;
     }
 
+    /// Forgets what the window has so far, which began after so many micro-batches: a device without room broke it off.
+    pub fn abandon_window(&mut self, micro_batches: u64) {
+        self.take_window();
+        self.micro_batches = micro_batches;
+    }
+
+    /// Encodes fewer texts at a time from here on, of `texts` at most on a side, which changes no gradient. `None` if it
+    /// is one at a time already.
+    pub fn take_smaller_pieces(&mut self, texts: usize) -> Option<usize> {
+        let now = self.config.sub_batch_size.unwrap_or(texts).min(texts);
+        let smaller = (now > 1).then(|| now.div_ceil(2))?;
+        self.config.sub_batch_size = Some(smaller);
+        Some(smaller)
+    }
+
+    /// Whether the weights are there: a step that broke off while it changed them has lost some.
+    pub fn is_whole(&self) -> bool {
+        self.model.is_some()
+    }
+
     /// What was added since the last call.
     pub fn take_window(&mut self) -> Window {
         Window { losses: std::mem::take(&mut self.losses), gradients: self.gradients.take() }
@@ -226,6 +252,8 @@ impl Trainer {
 
     /// Vectors of a piece's texts, and what was kept of their making unless nothing should be.
     fn encode(&mut self, model: &TrainedModel, piece: Piece, keep: Keep) -> Pass {
+        #[cfg(test)]
+        assert!(piece.texts.len() <= ROOM.get(), "wgpu error: Out of Memory");
         let (hidden, trace) = self.hidden(model, &piece, keep);
         let vectors = timed("vectors of the texts", || {
             self.head_vectors(model.heads.as_ref(), hidden.clone(), piece.tokens.mask.clone())

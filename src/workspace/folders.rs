@@ -11,6 +11,12 @@ use super::WorkspaceError;
 /// The environment variable that names the workspace's root.
 pub(super) const HOME_VARIABLE: &str = "WELDBENCH_HOME";
 
+const REPORTS: &str = "reports";
+
+fn data_folder() -> Option<PathBuf> {
+    ProjectDirs::from("", "", "weldbench").map(|dirs| dirs.data_dir().to_path_buf())
+}
+
 /// Where everything lies that outlives a start of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -21,8 +27,7 @@ impl Workspace {
     /// The workspace in `root` if given, else in the folder that `WELDBENCH_HOME` names, else in the user's data
     /// folder. Makes its folders and sees that they can be written to.
     pub fn open(root: Option<&Path>) -> Result<Self, WorkspaceError> {
-        let data_folder = ProjectDirs::from("", "", "weldbench").map(|dirs| dirs.data_dir().to_path_buf());
-        Self::in_folder(choose(root, std::env::var_os(HOME_VARIABLE), data_folder)?)
+        Self::in_folder(choose(root, std::env::var_os(HOME_VARIABLE), data_folder())?)
     }
 
     fn in_folder(root: PathBuf) -> Result<Self, WorkspaceError> {
@@ -32,6 +37,11 @@ impl Workspace {
             writable.map_err(|cause| WorkspaceError::NotWritable { path: folder, cause })?;
         }
         Ok(workspace)
+    }
+
+    /// Where reports go in the workspace that [`open`](Self::open) without a root opens; makes nothing.
+    pub fn usual_reports() -> Option<PathBuf> {
+        Some(choose(None, std::env::var_os(HOME_VARIABLE), data_folder()).ok()?.join(REPORTS))
     }
 
     pub fn root(&self) -> &Path {
@@ -51,6 +61,11 @@ impl Workspace {
     /// Edits of data files that are not saved yet.
     pub fn journals(&self) -> PathBuf {
         self.root.join("journals")
+    }
+
+    /// Reports of the program's mistakes.
+    pub fn reports(&self) -> PathBuf {
+        self.root.join(REPORTS)
     }
 
     pub fn settings_file(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 //! computed again, and `journals/` with edits that are not saved yet.
 
 mod cache;
+mod claim;
 mod error;
 mod folders;
 mod runs;
@@ -14,6 +15,7 @@ mod time;
 mod trash;
 
 pub use cache::{Cached, EmbeddingCache};
+pub use claim::Claim;
 pub use error::WorkspaceError;
 pub use folders::Workspace;
 pub use runs::{BestMetric, Events, NewRun, Run, RunRecord, RunState, Runs};

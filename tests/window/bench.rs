@@ -30,7 +30,7 @@ pub fn repository(path: &str) -> PathBuf {
 
 pub struct Bench {
     harness: Harness<'static, Window>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     /// What it was opened with.
     paths: Vec<PathBuf>,
 }
@@ -41,14 +41,14 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("data.jsonl"), rows).unwrap();
         let paths = vec![folder.path().join("data.jsonl")];
-        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+        Self { harness: open(&folder, paths.clone(), false), folder: folder.into(), paths }
     }
 
     /// With these opened, and the toy rows to compare on.
     pub fn with_paths(paths: &[PathBuf]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
-        Self { harness: open(&folder, paths.to_vec(), false), folder, paths: paths.to_vec() }
+        Self { harness: open(&folder, paths.to_vec(), false), folder: folder.into(), paths: paths.to_vec() }
     }
 
     /// With the toy model and rows, and a form that begins with these options.
@@ -56,7 +56,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, Some(config), false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
-        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+        Self { harness: open(&folder, paths.clone(), false), folder: folder.into(), paths }
     }
 
     /// Drawn on software Vulkan, to take pictures of.
@@ -64,7 +64,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
-        Self { harness: open(&folder, paths.clone(), true), folder, paths }
+        Self { harness: open(&folder, paths.clone(), true), folder: folder.into(), paths }
     }
 
     /// As [`Self::pictured`], with a hub at this address.
@@ -81,7 +81,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
         let paths: Vec<PathBuf> = models.iter().chain([&TOY_DATA]).map(|path| repository(path)).collect();
-        Self { harness: open(&folder, paths.clone(), pictured), folder, paths }
+        Self { harness: open(&folder, paths.clone(), pictured), folder: folder.into(), paths }
     }
 
     /// As [`Self::comparing`], with copies of these model folders, and the toy rows as the second, general set as well.
@@ -100,13 +100,19 @@ impl Bench {
             paths.push(copy);
         }
         paths.push(repository(TOY_DATA));
-        Self { harness: open(&folder, paths.clone(), pictured), folder, paths }
+        Self { harness: open(&folder, paths.clone(), pictured), folder: folder.into(), paths }
     }
 
     /// The same workspace in a new window; the old one had no time to tidy up.
     pub fn crash_and_open_again(self) -> Self {
         let Self { harness, folder, paths } = self;
         drop(harness);
+        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+    }
+
+    /// A second window on the same workspace, with the same open.
+    pub fn second_window(&self) -> Self {
+        let (folder, paths) = (Arc::clone(&self.folder), self.paths.clone());
         Self { harness: open(&folder, paths.clone(), false), folder, paths }
     }
 

@@ -1,7 +1,7 @@
 //! Edits of many rows. They are prepared and made away from the window, as one step, and can be cancelled until then.
 
 use crate::dataset::{Dataset, DatasetError, LineId, Survey, Verdict, Watch};
-use crate::jobs::caught;
+use crate::panics::caught;
 
 /// Something to be done with many rows.
 pub struct Bulk {
@@ -55,7 +55,7 @@ impl Bulk {
     pub fn carry_out(self, mut dataset: Dataset, survey: Option<Survey>, watch: &Watch) -> Done {
         let mut job = Job { dataset: &mut dataset, survey: survey.as_ref(), watch, touched: Vec::new() };
         let result = caught(|| (self.work)(&mut job));
-        let result = result.unwrap_or_else(|cause| Err(DatasetError::BrokeOff { cause }));
+        let result = result.unwrap_or_else(|panic| Err(DatasetError::BrokeOff { cause: panic.to_string() }));
         let touched = job.touched;
         let updated = caught(|| {
             let mut survey = survey;

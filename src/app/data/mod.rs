@@ -126,6 +126,73 @@ pub enum Action {
     RepairLine,
 }
 
+impl Action {
+    /// Whether it changes the open file, or what lies beside it.
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::Save
+            | Self::SaveAs
+            | Self::Undo
+            | Self::Redo
+            | Self::GoTo(_)
+            | Self::Fix(_)
+            | Self::FixAll(_)
+            | Self::Judge(_)
+            | Self::KeepScores
+            | Self::TakeProposal(_)
+            | Self::TakeAllProposals
+            | Self::AddFound(..)
+            | Self::Type(..)
+            | Self::BeginRow
+            | Self::TypeNewRow(..)
+            | Self::PutNewRow
+            | Self::RemoveLines
+            | Self::BeginPassage(_)
+            | Self::RemovePassage(..)
+            | Self::MovePassage(..)
+            | Self::Reorder(..)
+            | Self::RepairLine => true,
+            Self::Open
+            | Self::OpenPath(_)
+            | Self::Switch(_)
+            | Self::CloseFile
+            | Self::Filter(_)
+            | Self::Sort(_)
+            | Self::ShowColumn(..)
+            | Self::Mark(_)
+            | Self::MarkTo(_)
+            | Self::MarkShown
+            | Self::UnmarkAll
+            | Self::WorstFirst
+            | Self::StopOpening
+            | Self::StopEdits
+            | Self::StopCheck
+            | Self::CheckAgain
+            | Self::ShowKeys
+            | Self::HideKeys
+            | Self::ExportShown
+            | Self::BeginSplit
+            | Self::ChangeSplit(_)
+            | Self::EndSplit
+            | Self::Split
+            | Self::Score
+            | Self::ScoreWithReranker(_)
+            | Self::JudgeBy(_)
+            | Self::ImportCorpus
+            | Self::BeginMining
+            | Self::ChangeMining(_)
+            | Self::Mine
+            | Self::EndMining
+            | Self::FindText(_)
+            | Self::Find(_)
+            | Self::Select(_)
+            | Self::SelectAndShow(_)
+            | Self::Commit
+            | Self::Focused => false,
+        }
+    }
+}
+
 /// An open file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tab {

@@ -18,6 +18,9 @@ use crate::jobs::scoring::Scorer;
 
 impl Window {
     pub(super) fn apply_data(&mut self, action: Action) {
+        if self.claim.is_none() && action.changes() {
+            return self.only_looks();
+        }
         // An edit in the making comes before whatever else is asked for.
         if !matches!(action, Action::Type(..) | Action::Focused | Action::RepairLine | Action::TypeNewRow(..)) {
             let committed = self.data.commit();
@@ -309,12 +312,13 @@ impl Window {
             return;
         }
         self.messages.forget_information();
-        let (journals, watch) = (self.workspace.journals(), Arc::new(Watch::default()));
+        let journals = self.claim.as_ref().map(|_| self.workspace.journals());
+        let watch = Arc::new(Watch::default());
         self.data.opening = Some(watch.clone());
         let work = {
             let (path, watch) = (path.clone(), watch.clone());
             Background::telling(&self.context, move |tell| {
-                data_files::open(&path, &journals, left_behind, &watch, |told| tell(Ok(told)))
+                data_files::open(&path, journals.as_deref(), left_behind, &watch, |told| tell(Ok(told)))
             })
         };
         self.opening = Some(Opening { path, work, watch });

@@ -7,7 +7,7 @@ use crate::dataset::{
     Dataset, DatasetError, Expectations, Lines, Reviews, SplitOptions, Survey, Watch, discard_journal, export,
     pending_journal, split,
 };
-use crate::jobs::caught;
+use crate::panics::caught;
 
 /// What is done with edits that a crash left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +41,11 @@ pub struct Saved {
     pub result: Result<(), DatasetError>,
 }
 
-/// Opens `path`; its journal lies among `journals`. The head of a large file is told at once; the watch counts the
+/// Opens `path`; its journal lies among `journals`, and without them it is opened to be looked at. The head of a large file is told at once; the watch counts the
 /// bytes that are read.
 pub fn open(
     path: &Path,
-    journals: &Path,
+    journals: Option<&Path>,
     left_behind: LeftBehind,
     watch: &Watch,
     tell: impl Fn(Opened),
@@ -56,7 +56,7 @@ pub fn open(
             tell(Opened::Head { path: path.clone(), lines });
         }
     };
-    if let Some((journal, edits)) = journal_of(&path, journals) {
+    if let Some((journal, edits)) = journals.and_then(|journals| journal_of(&path, journals)) {
         match left_behind {
             LeftBehind::Ask => return Ok(Opened::Pending { path, edits }),
             LeftBehind::Discard => discard_journal(&journal)?,
@@ -76,7 +76,11 @@ pub fn open(
         return Ok(Opened::Corpus { path });
     }
     tell_head();
-    match Dataset::open_watched(&path, watch)?.with_journal(new_journal(&path, journals)) {
+    let dataset = Dataset::open_watched(&path, watch)?;
+    let Some(journals) = journals else {
+        return Ok(opened(dataset, None));
+    };
+    match dataset.with_journal(new_journal(&path, journals)) {
         Ok(dataset) => Ok(opened(dataset, None)),
         // Better without a journal than not at all.
         Err(error) => Ok(opened(Dataset::open_watched(&path, watch)?, Some(error))),
@@ -120,7 +124,7 @@ pub fn save(mut dataset: Dataset, to: Option<PathBuf>, overwrite: bool) -> Saved
         None if overwrite => dataset.save_anyway(),
         None => dataset.save(),
     });
-    Saved { dataset, result: result.unwrap_or_else(|cause| Err(DatasetError::BrokeOff { cause })) }
+    Saved { dataset, result: result.unwrap_or_else(|panic| Err(DatasetError::BrokeOff { cause: panic.to_string() })) }
 }
 
 /// The journal that holds edits of this file, and how many. A file saved under another name goes on with
@@ -151,7 +155,7 @@ mod tests {
     const FILE: &str = "{\"query\": \"a\", \"pos\": [\"b\"]}\n";
 
     fn open(path: &Path, journals: &Path, left_behind: LeftBehind) -> Result<Opened, DatasetError> {
-        super::open(path, journals, left_behind, &Watch::default(), |_| ())
+        super::open(path, Some(journals), left_behind, &Watch::default(), |_| ())
     }
 
     fn edited(path: &Path, journals: &Path) -> Dataset {
@@ -212,7 +216,7 @@ mod tests {
                 assert!(!lines.is_empty() && lines.len() < rows && watch.total() == 0, "nothing else was read before");
                 told.set(told.get() + 1);
             };
-            let opened = super::open(&path, folder.path(), LeftBehind::Ask, &watch, tell).unwrap();
+            let opened = super::open(&path, Some(folder.path()), LeftBehind::Ask, &watch, tell).unwrap();
             let Opened::Open { dataset, .. } = opened else { panic!("not opened") };
             assert_eq!((dataset.lines().len(), told.get()), (rows, heads));
             assert_eq!(watch.done() as u64, std::fs::metadata(&path).unwrap().len());

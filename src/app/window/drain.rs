@@ -109,7 +109,7 @@ impl Window {
                 tracing::warn!("{error}");
             }
         }
-        if self.settings_changed && self.keeping.is_none() {
+        if self.settings_changed && self.claim.is_some() && self.keeping.is_none() {
             self.settings_changed = false;
             let (settings, file) = (self.settings.clone(), self.workspace.settings_file());
             self.keeping = Some(Background::start(&self.context, move || settings.save(&file)));

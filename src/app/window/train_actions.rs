@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Window;
+use super::{Window, looking};
 use crate::app::background::Background;
 use crate::app::error_texts;
 use crate::app::files::Purpose;
@@ -47,6 +47,9 @@ impl Material {
 
 impl Window {
     pub(super) fn apply_train(&mut self, action: Action) {
+        if self.claim.is_none() && looking::writes(&action) {
+            return self.only_looks();
+        }
         match action {
             Action::ChooseModel(ModelFrom::Hub) => self.ask_for_model_of_hub(Purpose::TrainModel),
             Action::ChooseModel(ModelFrom::Folder) => {

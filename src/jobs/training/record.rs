@@ -51,6 +51,12 @@ impl Record {
         Ok(())
     }
 
+    /// Notes that the run waits, or goes on.
+    pub fn stands(&mut self, context: &JobContext<TrainingEvent>, state: RunState) {
+        let written = self.run.set_state(state);
+        self.check(context, written);
+    }
+
     pub fn end(
         &mut self,
         context: &JobContext<TrainingEvent>,

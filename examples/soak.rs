@@ -1,0 +1,195 @@
+//! A long day in the data bench: a million rows, 200 edits a second by a user that is a program, while a run of the starter
+//! model trains. Prints memory, frames, and whether the saved file is what the edits make of it.
+//!
+//!     cargo run --release --example soak -- [rows] [minutes]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::{Driven, FRAME, click, draw, repository, tell, until};
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use weldbench::training::{Preset, TrainingConfig};
+use weldbench::workspace::{Settings, Workspace};
+
+const EDITS_A_SECOND: f64 = 200.0;
+/// Negatives of a row; half of them go to the positives and back.
+const NEGATIVES: usize = 8;
+const MOVED: usize = NEGATIVES / 2;
+const KEYS: [Key; MOVED] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4];
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let rows: usize = words.next().map_or(1_000_000, |rows| rows.parse().expect("a number of rows"));
+    let minutes: f64 = words.next().map_or(10.0, |minutes| minutes.parse().expect("minutes"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("rows.jsonl");
+    std::fs::write(&file, (0..rows).fold(String::new(), |text, row| text + &Row::new(row).line())).expect("a file");
+    println!("{rows} rows, {:.2} GB", std::fs::metadata(&file).expect("the file").len() as f64 / 1e9);
+
+    let workspace = Workspace::open(Some(&folder.path().join("workspace"))).expect("a workspace");
+    let mut config = TrainingConfig::default();
+    Preset::QuickLook.put_into(&mut config);
+    (config.max_steps, config.save_steps) = (Some(1_000_000), Some(100));
+    let mut settings = Settings::default();
+    settings.training = toml::Table::try_from(config).expect("options");
+    settings.save(&workspace.settings_file()).expect("settings");
+    let paths = vec![repository("assets/starter-model"), repository("sample_data/train.jsonl"), file.clone()];
+    let mut window = common::open(workspace, paths, false);
+    let window = &mut window;
+    until(window, "Row at line 1: 问题 0");
+    while window.query_by_label_contains("to look at until").is_some() {
+        window.step();
+        std::thread::sleep(FRAME);
+    }
+    // The run takes the rows of the file that is shown.
+    click(window, "train.jsonl");
+    start_training(window);
+    click(window, "Data");
+    click(window, "rows.jsonl");
+    click(window, "Row at line 1: 问题 0");
+
+    let user = User { row: 0, there: true, edits: 0, rows: Vec::new() };
+    let (user, times) = work(window, user, Duration::from_secs_f64(minutes * 60.0), rows);
+    tell("frames", times);
+    let begun = Instant::now();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    window.run_steps(4);
+    while window.query_by_label_contains("Saved").is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "not saved");
+        window.step();
+        std::thread::sleep(FRAME);
+    }
+    println!("saved after {:.1} s", begun.elapsed().as_secs_f64());
+    check(&file, &user, rows);
+}
+
+/// Trains on the file that is shown.
+fn start_training(window: &mut Driven) {
+    click(window, "Train");
+    until(window, "Start training");
+    click(window, "Start training");
+    until(window, "Running");
+    until(window, "Loss");
+}
+
+/// What a row is to be.
+struct Row {
+    number: usize,
+    positives: Vec<usize>,
+    negatives: Vec<usize>,
+}
+
+impl Row {
+    /// Passage 0 is the positive.
+    fn new(number: usize) -> Self {
+        Self { number, positives: vec![0], negatives: (1..=NEGATIVES).collect() }
+    }
+
+    fn line(&self) -> String {
+        let mut line = format!("{{\"query\": \"问题 {}\", \"pos\": [", self.number);
+        for (side, end) in [(&self.positives, "], \"neg\": ["), (&self.negatives, "]}\n")] {
+            for (place, passage) in side.iter().enumerate() {
+                let comma = if place > 0 { ", " } else { "" };
+                let _ = write!(line, "{comma}\"{passage} 焊缝中的气孔 row {}\"", self.number);
+            }
+            line += end;
+        }
+        line
+    }
+}
+
+/// Moves half of a row's negatives to the positives, or back, with the keys 1 to 4, then goes to the next row.
+struct User {
+    row: usize,
+    /// Whether the chosen row's negatives are where they were.
+    there: bool,
+    edits: usize,
+    /// The rows that were worked on.
+    rows: Vec<Row>,
+}
+
+impl User {
+    /// Presses the keys of one frame, and keeps what is to come of them.
+    fn press(&mut self, window: &mut Driven) {
+        if self.there && self.rows.len() == self.row {
+            self.rows.push(Row::new(self.row));
+        }
+        let row = self.rows.last_mut().expect("a row");
+        for (place, key) in KEYS.into_iter().enumerate() {
+            if self.there {
+                window.key_press(key);
+                let passage = row.negatives.remove(place);
+                row.positives.push(passage);
+            } else {
+                window.key_press_modifiers(Modifiers::SHIFT, key);
+                let passage = row.positives.remove(place);
+                row.negatives.push(passage);
+            }
+        }
+        self.edits += MOVED;
+        self.there = !self.there;
+    }
+}
+
+fn work(window: &mut Driven, mut user: User, time: Duration, rows: usize) -> (User, Vec<Duration>) {
+    let (begun, at_first) = (Instant::now(), resident());
+    let (mut times, mut told) = (Vec::new(), 0);
+    let mut most = at_first;
+    println!("memory before: {:.2} GB", at_first / 1e9);
+    while begun.elapsed() < time {
+        let due = begun.elapsed().as_secs_f64() * EDITS_A_SECOND;
+        if (user.edits as f64) < due {
+            user.press(window);
+        } else if user.there && user.rows.len() > user.row && user.row + 1 < rows {
+            window.key_press(Key::ArrowDown);
+            user.row += 1;
+        }
+        let taken = draw(window);
+        times.push(taken);
+        std::thread::sleep(FRAME.saturating_sub(taken));
+        most = most.max(resident());
+        let minute = begun.elapsed().as_secs() / 60;
+        if minute > told {
+            told = minute;
+            println!("after {minute} min: {} edits, memory {:.2} GB", user.edits, resident() / 1e9);
+        }
+    }
+    let rate = user.edits as f64 / begun.elapsed().as_secs_f64();
+    println!(
+        "{} edits in {} rows, {rate:.0} a second; memory at most {:.2} GB, {:.2} GB more than before",
+        user.edits,
+        user.rows.len(),
+        most / 1e9,
+        (most - at_first) / 1e9
+    );
+    (user, times)
+}
+
+/// The saved file must be what the edits make of it, byte for byte in the rows that nobody touched.
+fn check(file: &Path, user: &User, rows: usize) {
+    let saved = std::fs::read_to_string(file).expect("the file");
+    let mut wrong = 0;
+    let mut lines = saved.lines();
+    for number in 0..rows {
+        let line = lines.next().unwrap_or_default();
+        let matches = match user.rows.get(number) {
+            Some(row) => serde_json::from_str::<serde_json::Value>(line).ok() == serde_json::from_str(&row.line()).ok(),
+            None => format!("{line}\n") == Row::new(number).line(),
+        };
+        wrong += usize::from(!matches);
+    }
+    assert!(lines.next().is_none() && wrong == 0, "{wrong} rows are not what they should be");
+    println!("all {rows} rows are what the edits make of them");
+}
+
+/// Bytes of memory that the program takes.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    kilobytes.map_or(f64::NAN, |kilobytes: f64| kilobytes * 1024.0)
+}
