@@ -157,6 +157,7 @@ impl Studio {
             theme: Some(theme.into()),
             information_stays: Duration::from_secs(8),
             look_for_devices: Box::new(move || (compute::devices(), compute::choose(device))),
+            find_hub: std::sync::Arc::new(weldbench::model::hub::HubSettings::from_env),
             trash: move_to_trash,
         };
         let builder = Harness::builder().with_size(size).with_theme(theme).with_max_steps(20).wgpu();

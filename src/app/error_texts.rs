@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io;
 
 use super::data::fault_texts;
+use super::hub;
 use super::texts::{Language, Texts};
 use crate::compute::ComputeError;
 use crate::dataset::DatasetError;
@@ -179,6 +180,7 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
             "error_model_mix",
             &[("base", &base.display()), ("tuned", &tuned.display()), ("difference", difference)],
         ),
+        ModelError::Hub(error) => hub::error(texts, error),
         ModelError::Tokenizer(cause) => say("error_model_tokenizer", &[("cause", cause)]),
         ModelError::Device(cause) => say("error_model_device", &[("cause", cause)]),
         ModelError::Compute(error) => compute(texts, error),
@@ -323,6 +325,7 @@ pub fn failure(texts: Texts, failure: &Failure) -> String {
         error.downcast_ref().map(|error| import(texts, error)),
         error.downcast_ref().map(|error| job(texts, error)),
         error.downcast_ref().map(|error| workspace(texts, error)),
+        error.downcast_ref().map(|error| hub::error(texts, error)),
     ];
     known.into_iter().flatten().next().unwrap_or_else(|| failure.to_string())
 }

@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod error_texts;
 mod files;
+mod hub;
 mod job_texts;
 mod notification;
 mod shell;

@@ -9,7 +9,7 @@ pub fn show(title: &'static str, text: String) {
     let text = if is_markup { text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;") } else { text };
     std::thread::spawn(move || {
         if let Err(error) = Notification::new().appname("Weldbench").summary(title).body(&text).show() {
-            log::warn!("no notification is shown: {error}");
+            tracing::warn!("no notification is shown: {error}");
         }
     });
 }

@@ -11,6 +11,7 @@ mod data_work;
 mod devices;
 mod drain;
 mod guide_actions;
+mod hub_actions;
 mod job_actions;
 mod looking;
 mod mix_actions;
@@ -53,6 +54,8 @@ pub struct Window {
     data_work: data_work::DataWork,
     data_models: data_models::DataModels,
     import: data_import::Import,
+    hub: hub_actions::Hub,
+    find_hub: hub_actions::FindHub,
     /// What the open file is checked against.
     checked: Option<data_work::Check>,
     train: train::State,
@@ -144,6 +147,8 @@ impl Window {
             data_work: Default::default(),
             data_models: Default::default(),
             import: Default::default(),
+            hub: Default::default(),
+            find_hub: setup.find_hub,
             checked: None,
             train: train::State::new(setup::training(&settings)),
             train_config: Default::default(),
@@ -264,7 +269,7 @@ impl eframe::App for Window {
             && self.claim.is_some()
             && let Err(error) = self.settings.save(&self.workspace.settings_file())
         {
-            log::warn!("{error}");
+            tracing::warn!("{error}");
         }
     }
 }
@@ -289,6 +294,7 @@ impl Window {
         }
         self.show_bench(ui);
         self.show_import(ui);
+        self.show_hub(ui);
         self.show_question(ui);
     }
 

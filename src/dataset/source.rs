@@ -102,7 +102,7 @@ fn read_large(path: &Path, watch: &Watch) -> Option<(Source, Seen)> {
     let mut bytes = MmapMut::map_anon(size).ok()?;
     #[cfg(target_os = "linux")]
     if let Err(error) = bytes.advise(memmap2::Advice::HugePage) {
-        log::debug!("no huge pages: {error}");
+        tracing::debug!("no huge pages: {error}");
     }
     // In the order of the file, which disks are quick with: each core takes the part that comes next.
     let parts = bytes.chunks_mut(PART).enumerate().par_bridge().map(|(number, part)| {

@@ -12,7 +12,7 @@ use self::evaluation::EvaluationSet;
 use self::record::Record;
 use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::DeviceInfo;
-use crate::model::EmbeddingModel;
+use crate::model::{EmbeddingModel, folder_name, hub};
 use crate::training::card::languages;
 use crate::training::{
     Checkpoints, Command, Evaluation, Host, Outcome, Places, TrainingConfig, TrainingError, TrainingEvent,
@@ -39,6 +39,7 @@ impl TrainRequest {
         device: DeviceInfo,
         files: Vec<TrainingFile>,
     ) -> Result<Self, Failure> {
+        config.model_name_or_path = hub::resolve(&config.model_name_or_path)?.into_owned();
         // What is written down must be found again from any folder.
         let data = config.train_data.iter_mut().chain(&mut config.eval_data);
         let places = data.chain(&mut config.output_dir).chain(&mut config.eval_corpus);
@@ -53,7 +54,7 @@ impl TrainRequest {
         let evaluation = EvaluationSet::read(&config)?;
         let data: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         let run = runs.create(&NewRun {
-            name: &name(&config.model_name_or_path),
+            name: &folder_name(&config.model_name_or_path),
             base_model: &config.model_name_or_path,
             data: &data,
             device: &device.label(),
@@ -141,7 +142,7 @@ impl Steering {
 /// Puts a run into the queue of its device.
 pub fn start(jobs: &Jobs, request: TrainRequest) -> (Job<TrainingEvent>, Steering) {
     let (sender, commands) = channel();
-    let title = format!("Train {}", name(&request.config.model_name_or_path));
+    let title = format!("Train {}", folder_name(&request.config.model_name_or_path));
     let device = request.device.clone();
     // From here on the run is over when this ends, however it ends.
     let TrainRequest { config, device: on, files, run, resume, evaluation } = request;
@@ -226,11 +227,6 @@ impl Host for JobHost<'_> {
     fn evaluate(&mut self, model: &EmbeddingModel) -> Result<Option<Evaluation>, TrainingError> {
         self.evaluation.as_ref().map_or(Ok(None), |set| set.evaluate(model, &mut || self.context.ask()))
     }
-}
-
-/// The last part of a model folder's path.
-fn name(folder: &Path) -> String {
-    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Refuses to replace what is in the folder that the model is to go to, unless that was asked for.

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::hub::HubError;
 use crate::compute::ComputeError;
 
 /// A model folder that cannot be used, or work with a model that was stopped.
@@ -20,6 +21,8 @@ pub enum ModelError {
     NotFinite { path: PathBuf, tensor: String, at: usize, value: f32 },
     #[error("{} and {} cannot be mixed: {difference}; choose a model and one that was tuned from it", base.display(), tuned.display())]
     Mix { base: PathBuf, tuned: PathBuf, difference: String },
+    #[error(transparent)]
+    Hub(#[from] HubError),
     #[error("a text could not be cut into tokens: {0}")]
     Tokenizer(String),
     #[error("the device failed: {0}; choose another device, or a smaller batch")]

@@ -1,15 +1,19 @@
 //! Text into token ids, cut and padded as FlagEmbedding does.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
-use tokenizers::{Encoding, PostProcessor, TruncationDirection};
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::{BertNormalizer, Lowercase, Sequence};
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, Encoding, NormalizerWrapper, PostProcessor, TruncationDirection};
 
 use super::ModelError;
-use super::folder::place;
+use super::folder::{place, read_json};
 use crate::files;
 use crate::panics::caught;
 
@@ -20,7 +24,7 @@ const MOST_GROWTH: usize = 64;
 /// Bytes of the longest table of characters that a tokenizer replaces; XLM-RoBERTa's has 300,000.
 const LONGEST_TABLE: usize = 4 << 20;
 
-/// A Hugging Face `tokenizer.json`.
+/// A Hugging Face `tokenizer.json`, or BERT's `vocab.txt`.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -63,16 +67,22 @@ impl Tokenizer {
     /// Reads `tokenizer.json` of a model folder; `padding_id` is the model's.
     pub fn read(folder: &Path, padding_id: usize) -> Result<Self, ModelError> {
         let path = place(folder, "tokenizer.json")?;
-        if !path.is_file() {
-            return Err(ModelError::file(&path, "the file is missing; save the model's fast tokenizer there"));
-        }
         let failed = |error: &dyn std::fmt::Display| {
             ModelError::file(&path, format!("{error}; fetch it again, or save the model's fast tokenizer there"))
         };
-        let bytes = files::read(&path, files::WORDS).map_err(|error| failed(&error))?;
-        let rules: Rules = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
-        check_growth(&[&rules.normalizer, &rules.pre_tokenizer]).map_err(|cause| failed(&cause))?;
-        let mut inner = unharmed(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(|cause| failed(&cause))?;
+        let mut inner = if path.is_file() {
+            let bytes = files::read(&path, files::WORDS).map_err(|error| failed(&error))?;
+            let rules: Rules = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
+            check_growth(&[&rules.normalizer, &rules.pre_tokenizer]).map_err(|cause| failed(&cause))?;
+            unharmed(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(|cause| failed(&cause))?
+        } else {
+            word_pieces(folder)?.ok_or_else(|| {
+                ModelError::file(
+                    &path,
+                    "the file is missing; save the model's fast tokenizer there: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) in Python",
+                )
+            })?
+        };
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| failed(&error))?;
         let vocabulary = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
@@ -84,6 +94,24 @@ impl Tokenizer {
         special_ids.extend(id(["</s>", "[SEP]"]));
         special_ids.extend(id(["<unk>", "[UNK]"]));
         Ok(Self { inner, vocabulary, padding_id, special_ids })
+    }
+
+    /// The files of a folder that a tokenizer is read from.
+    pub fn files(folder: &Path) -> Vec<PathBuf> {
+        let names: &[&str] = match folder.join("tokenizer.json").is_file() {
+            true => &["tokenizer.json"],
+            false => &["vocab.txt", "tokenizer_config.json"],
+        };
+        names.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect()
+    }
+
+    /// The same tokenizer, reading texts in small letters before all else it does to them.
+    pub fn in_small_letters(mut self) -> Result<Self, ModelError> {
+        let before = self.inner.get_normalizer().cloned();
+        let all = [NormalizerWrapper::Lowercase(Lowercase)].into_iter().chain(before).collect();
+        let result = self.inner.with_normalizer(Some(Sequence::new(all)));
+        result.map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        Ok(self)
     }
 
     /// All that it does, as JSON.
@@ -245,6 +273,32 @@ fn growth_by(rule: &Value) -> Result<usize, String> {
         }
         _ => 1,
     })
+}
+
+/// BERT's tokenizer from `vocab.txt` and `tokenizer_config.json`, as older models have them and no `tokenizer.json`; it
+/// does what transformers' `BertTokenizer` does. `None` without such a file.
+fn word_pieces(folder: &Path) -> Result<Option<tokenizers::Tokenizer>, ModelError> {
+    let path = place(folder, "vocab.txt")?;
+    let Some(name) = path.to_str().filter(|_| path.is_file()) else { return Ok(None) };
+    let failed = |error: tokenizers::Error| ModelError::file(&path, error);
+    let config = read_json::<Value>(&place(folder, "tokenizer_config.json")?)?.unwrap_or_default();
+    let is_on = |name: &str| config[name].as_bool().unwrap_or(true);
+    let model = WordPiece::from_file(name).unk_token("[UNK]".into()).build().map_err(failed)?;
+    let mut inner = tokenizers::Tokenizer::new(model);
+    let accents = config["strip_accents"].as_bool();
+    let normalizer = BertNormalizer::new(true, is_on("tokenize_chinese_chars"), accents, is_on("do_lower_case"));
+    inner.with_normalizer(Some(normalizer)).map_err(failed)?;
+    inner.with_pre_tokenizer(Some(BertPreTokenizer));
+    let [cls, sep] = ["[CLS]", "[SEP]"].map(|name| inner.token_to_id(name).map(|id| (name.to_owned(), id)));
+    let Some((cls, sep)) = cls.zip(sep) else {
+        return Err(ModelError::file(&path, "it has no [CLS] and [SEP]; it is no vocabulary of BERT"));
+    };
+    inner.with_post_processor(Some(BertProcessing::new(sep, cls)));
+    let specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+    let known = specials.into_iter().filter(|name| inner.token_to_id(name).is_some());
+    let known: Vec<_> = known.map(|name| AddedToken::from(name, true)).collect();
+    inner.add_special_tokens(known).map_err(failed)?;
+    Ok(Some(inner))
 }
 
 impl TokenBatch {

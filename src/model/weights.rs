@@ -233,16 +233,22 @@ impl Weights {
     }
 }
 
-/// A weight's name without the wrapper that some savers put around the encoder.
+/// A weight's name without the wrappers that some savers put around the encoder, and in PyTorch's words where a model
+/// came from TensorFlow.
 fn plain(name: &str) -> String {
-    for prefix in ["bert.", "roberta.", "model."] {
-        if let Some(rest) = name.strip_prefix(prefix)
-            && (rest.starts_with("embeddings.") || rest.starts_with("encoder.") || rest.starts_with("pooler."))
-        {
-            return rest.into();
+    const WRAPPERS: [&str; 7] = ["module.", "0.", "auto_model.", "model.", "bert.", "roberta.", "xlm_roberta."];
+    let is_encoder = |name: &str| ["embeddings.", "encoder.", "pooler."].iter().any(|begin| name.starts_with(begin));
+    let mut rest = name;
+    while !is_encoder(rest) {
+        match WRAPPERS.iter().find_map(|wrapper| rest.strip_prefix(wrapper)) {
+            Some(inner) => rest = inner,
+            None => return name.into(),
         }
     }
-    name.into()
+    match rest.strip_suffix(".gamma").zip(Some(".weight")).or(rest.strip_suffix(".beta").zip(Some(".bias"))) {
+        Some((norm, part)) if norm.ends_with("LayerNorm") => format!("{norm}{part}"),
+        _ => rest.into(),
+    }
 }
 
 fn shards(path: &Path) -> Result<Vec<PathBuf>, ModelError> {

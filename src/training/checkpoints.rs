@@ -149,6 +149,6 @@ fn remove(folder: &Path) {
     let aside = folder.with_file_name(format!("{UNFINISHED}{}", name.trim_start_matches(UNFINISHED)));
     let removed = fs::rename(folder, &aside).and_then(|()| fs::remove_dir_all(&aside));
     if let Err(error) = removed {
-        log::warn!("{} cannot be removed: {error}", folder.display());
+        tracing::warn!("{} cannot be removed: {error}", folder.display());
     }
 }

@@ -133,7 +133,7 @@ impl EmbeddingCache {
             let made = encode(&texts, embeddings.len())?;
             assert_eq!(made.len(), texts.len(), "one vector a text");
             if writable && let Err(error) = self.insert(&texts, &made) {
-                log::warn!("vectors are not kept for the next time: {error}");
+                tracing::warn!("vectors are not kept for the next time: {error}");
                 writable = false;
             }
             for (place, &number) in (embeddings.len()..).zip(numbers) {

@@ -384,7 +384,7 @@ fn lock(folder: &Path) -> Result<File, WorkspaceError> {
     let lock = File::create(&path).map_err(WorkspaceError::io(&path, "create"))?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => return Err(WorkspaceError::GoesOn(folder.to_path_buf())),
-        Err(error) => log::warn!("{}: {error}", path.display()),
+        Err(error) => tracing::warn!("{}: {error}", path.display()),
         Ok(()) => {}
     }
     Ok(lock)

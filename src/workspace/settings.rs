@@ -36,6 +36,9 @@ pub struct Settings {
     /// The folder of the base model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<PathBuf>,
+    /// The address of the hub or of a mirror, if one was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<String>,
     /// As in `--device`; empty if never chosen.
     pub device: String,
     /// Empty if never chosen.

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{DeviceChoice, DeviceInfo, DeviceKind};
+use weldbench::model::hub::{HubSettings, Patience};
 use weldbench::training::TrainingConfig;
 use weldbench::workspace::{Settings, Workspace};
 
@@ -105,6 +106,14 @@ impl Bench {
         write_settings(&folder, None, false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
         Self { harness: open(&folder, paths.clone(), plain(true)), folder: folder.into(), paths }
+    }
+
+    /// As [`Self::pictured`], with a hub at this address.
+    pub fn with_hub(endpoint: &str, pictured: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(&folder, None, false);
+        let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
+        Self { harness: open_with_hub(&folder, paths.clone(), plain(pictured), endpoint), folder: folder.into(), paths }
     }
 
     /// With the toy rows and these models to compare, the base model first; drawn on software Vulkan if pictures are to be
@@ -211,7 +220,21 @@ impl DerefMut for Bench {
     }
 }
 
+/// With a hub that cannot be reached.
 fn open(folder: &TempDir, paths: Vec<PathBuf>, look: Look) -> Harness<'static, Window> {
+    open_with_hub(folder, paths, look, "http://127.0.0.1:9")
+}
+
+fn open_with_hub(folder: &TempDir, paths: Vec<PathBuf>, look: Look, endpoint: &str) -> Harness<'static, Window> {
+    let hub = HubSettings {
+        endpoint: endpoint.to_owned(),
+        cache: folder.path().join("hub"),
+        token: None,
+        offline: false,
+        certificates: None,
+        patience: Patience { attempts: 2, pause: Duration::from_millis(50), silence: Duration::from_secs(10) },
+    };
+    let find_hub = Arc::new(move || Ok(hub.clone()));
     let workspace = Workspace::open(Some(&folder.path().join("workspace"))).unwrap();
     let setup = Setup {
         options: StartOptions { paths, device: DeviceChoice::Cpu },
@@ -230,6 +253,7 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, look: Look) -> Harness<'static, W
             };
             (vec![device.clone()], Ok(device))
         }),
+        find_hub,
         // Not the trash of whoever runs the tests.
         trash: |folder| {
             let name = format!("thrown away {}", folder.file_name().unwrap().to_string_lossy());

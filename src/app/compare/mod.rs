@@ -37,16 +37,19 @@ use crate::app::error_texts;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
-use crate::app::widgets::{Severity, empty, notice};
+use crate::app::widgets::{ModelFrom, Severity, empty, notice};
 use crate::jobs::Status;
+use crate::model;
 use crate::report::Format;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     Choose(Which),
+    /// Of one of the models, from the hub.
+    ChooseOfHub(Which),
     WithoutTuned,
-    AddModel,
+    AddModel(ModelFrom),
     RemoveModel(usize),
     WithoutGeneral,
     /// The ranks that metrics look at, as they are typed.
@@ -179,12 +182,12 @@ fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
     }
 }
 
-/// What a model's folder is called; of a run's model, what the run's folder is called.
+/// What a model's folder is called; of a run's model, what the run's folder is called, and of one in the hub's cache
+/// the model.
 fn folder_name(path: &Path) -> String {
-    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
-    let own = name(path).unwrap_or_else(|| path.display().to_string());
-    let run = path.parent().filter(|folder| own == "model" && folder.join("run.json").is_file()).and_then(name);
-    run.unwrap_or(own)
+    let own = model::folder_name(path);
+    let run = path.parent().filter(|folder| own == "model" && folder.join("run.json").is_file());
+    run.map(model::folder_name).unwrap_or(own)
 }
 
 /// How a model of several is called: base and tuned where there is no third.

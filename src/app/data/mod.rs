@@ -38,7 +38,7 @@ use view::{Column, Filter, Sort};
 use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
-use crate::app::widgets::{Composing, empty, empty_with};
+use crate::app::widgets::{Composing, ModelFrom, empty, empty_with};
 use crate::dataset::{FaultKind, LineId, Problem, Side, Verdict};
 use crate::jobs::scoring::Measure;
 
@@ -86,7 +86,7 @@ pub enum Action {
     Split,
     /// Scores the rows in hand with the chosen model, or with a reranker that is asked for.
     Score,
-    ScoreWithReranker,
+    ScoreWithReranker(ModelFrom),
     /// Judges the rows by another of their scores.
     JudgeBy(Measure),
     /// Writes the scores into the rows as the teacher's.
@@ -176,7 +176,7 @@ impl Action {
             | Self::EndSplit
             | Self::Split
             | Self::Score
-            | Self::ScoreWithReranker
+            | Self::ScoreWithReranker(_)
             | Self::JudgeBy(_)
             | Self::ImportCorpus
             | Self::BeginMining

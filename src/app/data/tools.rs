@@ -97,6 +97,7 @@ fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action
     ui.menu_button(texts.get("score_rows"), |ui| {
         entry(ui, Command::Score);
         entry(ui, Command::ScoreWithReranker);
+        entry(ui, Command::ScoreWithRerankerOfHub);
     });
     ui.add_enabled_ui(state.has_scores(), |ui| entry(ui, Command::KeepScores));
     entry(ui, Command::Mine);

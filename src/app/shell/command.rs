@@ -48,6 +48,7 @@ pub enum Command {
     Split,
     Score,
     ScoreWithReranker,
+    ScoreWithRerankerOfHub,
     KeepScores,
     Mine,
     ImportCorpus,
@@ -145,7 +146,18 @@ impl Command {
         all.extend([ThemePreference::System, ThemePreference::Light, ThemePreference::Dark].map(SetTheme));
         all.extend([ZoomIn, ZoomOut, ZoomReset, Quit]);
         all.extend([Open, Save, SaveAs, CloseFile, Undo, Redo, Accept, Reject, Unsure, Fix, NewRow, DeleteRows]);
-        all.extend([Mark, MarkShown, UnmarkAll, Filter, ExportShown, Split, Score, ScoreWithReranker, KeepScores]);
+        all.extend([
+            Mark,
+            MarkShown,
+            UnmarkAll,
+            Filter,
+            ExportShown,
+            Split,
+            Score,
+            ScoreWithReranker,
+            ScoreWithRerankerOfHub,
+            KeepScores,
+        ]);
         all.extend([Mine, ImportCorpus]);
         all.extend([ChooseTrainModel, ChooseTrainData]);
         all.extend(Preset::ALL.map(UsePreset));
@@ -175,9 +187,30 @@ impl Command {
         match self {
             ShowCommands | ShowKeys | ShowMessages | Projector | ShowGuide | Go(_) | SetLanguage(_) | SetTheme(_)
             | ZoomIn | ZoomOut | ZoomReset | Quit => None,
-            Open | Save | SaveAs | CloseFile | Undo | Redo | Accept | Reject | Unsure | Fix | NewRow | DeleteRows
-            | Mark | MarkShown | UnmarkAll | Filter | ExportShown | Split | Score | ScoreWithReranker | KeepScores
-            | Mine | ImportCorpus => Some(Bench::Data),
+            Open
+            | Save
+            | SaveAs
+            | CloseFile
+            | Undo
+            | Redo
+            | Accept
+            | Reject
+            | Unsure
+            | Fix
+            | NewRow
+            | DeleteRows
+            | Mark
+            | MarkShown
+            | UnmarkAll
+            | Filter
+            | ExportShown
+            | Split
+            | Score
+            | ScoreWithReranker
+            | ScoreWithRerankerOfHub
+            | KeepScores
+            | Mine
+            | ImportCorpus => Some(Bench::Data),
             ChooseTrainModel | ChooseTrainData | UsePreset(_) | PasteConfig | LoadConfig | SaveConfig | ExportJob
             | ImportRun | Measure | Train | Pause | Resume | StopAndKeep | CancelRun | EvaluateNow | SaveNow
             | ShowRun(_) => Some(Bench::Train),
@@ -233,6 +266,7 @@ impl Command {
             Split => "split",
             Score => "score_model",
             ScoreWithReranker => "score_reranker",
+            ScoreWithRerankerOfHub => "score_reranker_hub",
             KeepScores => "score_keep",
             Mine => "mine",
             ImportCorpus => "corpus_import",

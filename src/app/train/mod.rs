@@ -39,6 +39,7 @@ pub use watching::{Difference, Draft, ListAction, RunItem, Steer, View, WatchAct
 
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size};
+use crate::app::widgets::ModelFrom;
 use crate::compute::{DeviceChoice, DeviceInfo};
 use crate::jobs::Job;
 use crate::jobs::training::Steering;
@@ -141,7 +142,7 @@ impl Run {
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    ChooseModel,
+    ChooseModel(ModelFrom),
     ChooseData,
     UseOpenFile,
     SetDevice(DeviceChoice),

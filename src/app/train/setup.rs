@@ -10,7 +10,7 @@ use super::{Action, DataChoice, Precision, State, Surroundings, forecast, form, 
 use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, space};
-use crate::app::widgets::choose_path;
+use crate::app::widgets::{choose_model, choose_path};
 use crate::compute::DeviceKind;
 use crate::training::Group;
 
@@ -65,14 +65,8 @@ fn inputs(
 ) {
     let texts = around.texts;
     let model = &state.form.config.model_name_or_path;
-    if choose_path(
-        ui,
-        texts,
-        texts.get("train_model"),
-        Some(model.as_path()).filter(|path| !path.as_os_str().is_empty()),
-    ) {
-        actions.push(Action::ChooseModel);
-    }
+    let chosen = Some(model.as_path()).filter(|path| !path.as_os_str().is_empty());
+    actions.extend(choose_model(ui, texts, texts.get("train_model"), chosen).map(Action::ChooseModel));
     option_row::show_problem(ui, texts, "model_name_or_path", problems.get("model_name_or_path"));
     ui.add_space(space::TINY);
     match &state.data {

@@ -7,7 +7,7 @@ use crate::app::compare::{self, Which};
 use crate::app::data::{self, Selected};
 use crate::app::shell::{self, Action, Bench, Command, CommandPalette, Keys, Left};
 use crate::app::train::{self, JobAction, ListAction, PasteAction, Steer, WatchAction};
-use crate::app::widgets::Composing;
+use crate::app::widgets::{Composing, ModelFrom};
 use crate::dataset::Verdict;
 
 impl Window {
@@ -56,9 +56,16 @@ impl Window {
             Save => open,
             Undo => can_edit && (self.data.can_undo() || self.data.draft.is_some()),
             Redo => can_edit && self.data.can_redo(),
-            SaveAs | NewRow | ExportShown | Split | MarkShown | Mine | CloseFile | Score | ScoreWithReranker => {
-                can_edit
-            }
+            SaveAs
+            | NewRow
+            | ExportShown
+            | Split
+            | MarkShown
+            | Mine
+            | CloseFile
+            | Score
+            | ScoreWithReranker
+            | ScoreWithRerankerOfHub => can_edit,
             Accept | Reject | Unsure | DeleteRows | UnmarkAll | Filter => open,
             Mark => matches!(self.data.selected, Some(Selected::Line(_))),
             Fix => self.data.first_fixable().is_some(),
@@ -155,11 +162,12 @@ impl Window {
             ExportShown => data(data::Action::ExportShown),
             Split => data(data::Action::BeginSplit),
             Score => data(data::Action::Score),
-            ScoreWithReranker => data(data::Action::ScoreWithReranker),
+            ScoreWithReranker => data(data::Action::ScoreWithReranker(ModelFrom::Folder)),
+            ScoreWithRerankerOfHub => data(data::Action::ScoreWithReranker(ModelFrom::Hub)),
             KeepScores => data(data::Action::KeepScores),
             Mine => data(data::Action::BeginMining),
             ImportCorpus => data(data::Action::ImportCorpus),
-            ChooseTrainModel => train(train::Action::ChooseModel),
+            ChooseTrainModel => train(train::Action::ChooseModel(ModelFrom::Folder)),
             ChooseTrainData => train(train::Action::ChooseData),
             UsePreset(preset) => train(train::Action::UsePreset(preset)),
             PasteConfig => train(train::Action::Paste(PasteAction::Open)),

@@ -167,8 +167,8 @@ impl Window {
                 self.data.choose_measure(measure);
                 Ok(())
             }
-            Action::ScoreWithReranker => {
-                self.ask_for_reranker();
+            Action::ScoreWithReranker(from) => {
+                self.ask_for_reranker(from);
                 Ok(())
             }
             Action::KeepScores => self.carry_out(self.data.keep_scores(), false),

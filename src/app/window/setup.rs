@@ -1,14 +1,17 @@
 //! What the window starts with.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::egui::ThemePreference;
 
 use super::devices;
+use super::hub_actions::FindHub;
 use crate::app::StartOptions;
 use crate::app::texts::Language;
 use crate::compute;
+use crate::model::hub::HubSettings;
 use crate::training::{Preset, TrainingConfig};
 use crate::workspace::{Settings, Workspace, WorkspaceError, move_to_trash, shipped};
 
@@ -24,6 +27,8 @@ pub struct Setup {
     pub information_stays: Duration,
     /// Called away from the window's thread.
     pub look_for_devices: Box<dyn FnOnce() -> devices::Found + Send>,
+    /// Where the hub and its cache are; called away from the window's thread.
+    pub find_hub: FindHub,
     /// Moves a run's folder to the trash; called away from the window's thread.
     pub trash: fn(&Path) -> Result<(), WorkspaceError>,
 }
@@ -39,6 +44,7 @@ impl Setup {
             theme: None,
             information_stays: Duration::from_secs(8),
             look_for_devices: Box::new(move || (compute::devices(), compute::choose(choice))),
+            find_hub: Arc::new(HubSettings::from_env),
             trash: move_to_trash,
         })
     }
@@ -93,7 +99,7 @@ pub(super) fn training(settings: &Settings) -> TrainingConfig {
         return first;
     }
     settings.training.clone().try_into().unwrap_or_else(|error| {
-        log::warn!("the options of the last run are not taken over: {error}");
+        tracing::warn!("the options of the last run are not taken over: {error}");
         first
     })
 }
