@@ -367,7 +367,7 @@ mod tests {
         let passages = vec!["\"\""; 300_000].join(",");
         let line = format!("{{\"query\": \"q\", \"neg\": [{passages}], \"pos\": [\"a\", \"\"], \"\": 1, \"\": 2}}");
         let (row, faults) = Row::read(line.as_bytes());
-        assert!(row.is_none() && faults.iter().filter(|(_, fault)| fault.is_bad()).count() == 1);
+        assert!(row.is_none() && faults.iter().filter(|(_, fault)| fault.is_bad()).count() == 2);
         assert!(faults.len() < 200 && faults.iter().any(|(_, fault)| matches!(fault, Fault::EmptyNegative(_))));
         let keys: String = (0..100_000).map(|key| format!("\"{key}\": 1, ")).collect();
         let line = format!("{{{keys}\"query\": \"q\", \"pos\": [\"a\"]}}");
