@@ -1,5 +1,6 @@
 //! What goes to other programs and comes back, as a user sees it: model cards, files of vectors, jobs, runs.
 
+#[allow(dead_code, reason = "other tests use the rest")]
 mod common;
 
 use std::fs;
