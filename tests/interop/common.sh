@@ -11,4 +11,4 @@ home="$(mktemp -d)"
 trap 'rm -rf "$home"' EXIT
 export WELDBENCH_HOME="$home/workspace"
 # Nothing is fetched: what the packages load lies in folders.
-export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false TRANSFORMERS_VERBOSITY=error

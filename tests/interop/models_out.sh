@@ -13,7 +13,7 @@ train() { # NAME, then options
         --output_dir "$home/$name" "$@" 2>>"$home/log.txt" >/dev/null || { cat "$home/log.txt"; exit 1; }
     for kind in passage query; do
         "$program" encode --device cpu --model "$home/$name" --input "$texts" --output "$home/$name.$kind.safetensors" \
-            $([ "$kind" = query ] && echo --query) 2>/dev/null
+            $([ "$kind" = query ] && echo --query) >/dev/null 2>&1
     done
     "$python" tests/interop/compare_models.py "$home/$name" "$texts" \
         "$home/$name.query.safetensors" "$home/$name.passage.safetensors"
