@@ -104,10 +104,9 @@ fn is_data(name: &str) -> bool {
 fn is_dtype(name: &str) -> bool {
     let bits = name.trim_start_matches(|letter: char| letter.is_ascii_lowercase());
     let kind = &name[..name.len() - bits.len()];
-    match kind {
-        "float" | "bfloat" | "int" | "uint" | "complex" => bits.starts_with(|digit: char| digit.is_ascii_digit()),
-        _ => matches!(name, "float" | "double" | "half" | "bool" | "int" | "long" | "short"),
-    }
+    matches!(name, "float" | "double" | "half" | "bool" | "int" | "long" | "short")
+        || matches!(kind, "float" | "bfloat" | "int" | "uint" | "complex")
+            && bits.starts_with(|digit: char| digit.is_ascii_digit())
 }
 
 /// Every class and function that one pickle names, as `module.name`; `None` for one whose name is made while it is read.

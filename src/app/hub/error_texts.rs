@@ -58,8 +58,7 @@ mod tests {
 
     #[test]
     fn every_error_is_told_in_chinese_with_what_it_is_about() {
-        let (host, id, name, cause) =
-            || -> (String, String, String, String) { ("h.com".into(), "a/b".into(), "f.bin".into(), "why".into()) }();
+        let [host, id, name, cause] = ["h.com", "a/b", "f.bin", "why"].map(String::from);
         let io = || std::io::Error::other("why");
         for (error, keeps) in [
             (HubError::Name(id.clone()), &["a/b", "BAAI/bge-m3"][..]),
