@@ -158,7 +158,7 @@ pub fn tokenizer(bytes: &[u8]) {
     let Ok(tokenizer) = Tokenizer::read(folder, 0) else { return };
     for text in ["", "咬边 undercut\n12.5 mm", "ａé́\u{0}𠮷", &"焊a ".repeat(50)] {
         if let Ok(ids) = tokenizer.ids(text, Some(32)) {
-            assert!(ids.len() <= 32.max(1));
+            assert!(ids.len() <= 32);
         }
         let _ = tokenizer.tokens(text, None);
     }
