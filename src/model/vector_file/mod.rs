@@ -69,7 +69,7 @@ pub struct VectorFile {
 }
 
 enum Sink {
-    Arrays { arrays: Arrays, format: VectorFormat },
+    Arrays { arrays: Box<Arrays>, format: VectorFormat },
     Parquet(Box<ParquetSink>),
 }
 
@@ -81,7 +81,7 @@ impl VectorFile {
             let file = tempfile::Builder::new().prefix(".vectors-").tempfile_in(folder)?;
             let sink = match format {
                 VectorFormat::Parquet => Sink::Parquet(Box::new(ParquetSink::new(file.reopen()?))),
-                _ => Sink::Arrays { arrays: Arrays::new(folder)?, format },
+                _ => Sink::Arrays { arrays: Box::new(Arrays::new(folder)?), format },
             };
             Ok(Self { path: path.to_path_buf(), file, sink })
         };
@@ -103,10 +103,10 @@ impl VectorFile {
         let end = || -> io::Result<()> {
             match sink {
                 Sink::Arrays { arrays, format: VectorFormat::Safetensors } => {
-                    safetensors::write(arrays, file.as_file_mut())?
+                    safetensors::write(*arrays, file.as_file_mut())?
                 }
-                Sink::Arrays { arrays, format: VectorFormat::Npy } => numpy::write_npy(arrays, file.as_file_mut())?,
-                Sink::Arrays { arrays, .. } => numpy::write_npz(arrays, file.as_file_mut())?,
+                Sink::Arrays { arrays, format: VectorFormat::Npy } => numpy::write_npy(*arrays, file.as_file_mut())?,
+                Sink::Arrays { arrays, .. } => numpy::write_npz(*arrays, file.as_file_mut())?,
                 Sink::Parquet(sink) => sink.finish()?,
             }
             file.as_file().sync_all()?;
