@@ -8,6 +8,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eframe::egui::Key;
@@ -17,6 +18,7 @@ use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{DeviceChoice, DeviceInfo, DeviceKind};
 use weldbench::dataset::{Dataset, Edit, Expectations, Survey};
+use weldbench::model::hub::HubSettings;
 use weldbench::workspace::{Workspace, move_to_trash};
 
 fn main() {
@@ -78,7 +80,9 @@ fn window(path: &Path) {
         workspace: Workspace::open(Some(folder.path())).expect("a workspace"),
         language: Some(Language::English),
         theme: None,
+        information_stays: std::time::Duration::from_secs(8),
         look_for_devices: Box::new(move || (vec![device.clone()], Ok(device))),
+        find_hub: Arc::new(HubSettings::from_env),
         trash: move_to_trash,
     };
     let started = Instant::now();

@@ -2,6 +2,7 @@
 //!
 //! The map of the house, from the ground up; calls go downward only:
 //!
+//! - [`files`]: files that others may have made, opened with care.
 //! - [`dataset`]: question–answer rows: read, check, edit, undo, save. Knows no tensors.
 //! - [`compute`]: which devices there are, and opening one.
 //! - [`model`]: text in, vectors out: folder, tokenizer, encoder, heads, weights.
@@ -17,6 +18,7 @@ pub mod app;
 pub mod cli;
 pub mod compute;
 pub mod dataset;
+pub mod files;
 pub mod jobs;
 pub mod model;
 pub mod panics;

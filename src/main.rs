@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use weldbench::cli;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
+    cli::log::start();
     let result = cli::read(std::env::args_os()).run();
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -52,7 +52,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     result.map_err(|payload| {
         let (place, backtrace) = LAST.take().unwrap_or_default();
         let panic = Panic { message: message(&*payload).to_owned(), place, backtrace };
-        log::error!("work panicked: {panic}");
+        tracing::error!("work panicked: {panic}");
         panic
     })
 }

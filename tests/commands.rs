@@ -630,3 +630,34 @@ fn mixes_are_measured_and_one_is_saved() {
     let refused = weldbench().args(["mix", "--base", MODEL, "--model", MODEL, "--output", "x"]).assert().code(2);
     assert!(String::from_utf8(refused.get_output().stderr.clone()).unwrap().contains("--alpha"));
 }
+
+#[test]
+fn help_has_no_colours_where_nobody_wants_them_and_completions_are_written() {
+    let help = |variables: &[(&str, &str)]| {
+        let mut command = weldbench();
+        command.arg("--help").env_remove("NO_COLOR").envs(variables.iter().copied());
+        String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+    };
+    assert!(help(&[("CLICOLOR_FORCE", "1")]).contains("\u{1b}["), "it can show colours");
+    let plain = help(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]);
+    assert!(!plain.contains("\u{1b}["));
+    for word in ["weldbench fetch", "75", "NO_COLOR", "RUST_LOG"] {
+        assert!(plain.contains(word), "{word}");
+    }
+    let done = weldbench().args(["completions", "bash"]).assert().success();
+    assert!(String::from_utf8_lossy(&done.get_output().stdout).contains("_weldbench"));
+}
+
+#[test]
+fn devices_are_listed_for_programs_and_notes_are_written_as_asked() {
+    let devices = |level: &str| weldbench().args(["devices", "--json"]).env("RUST_LOG", level).assert().success();
+    let quiet = devices("error");
+    let listed = lines(&quiet.get_output().stdout);
+    assert!(listed.iter().any(|device| device["device"] == "cpu"), "{listed:?}");
+    assert_eq!(listed.iter().filter(|device| device["auto"] == true).count(), 1);
+    // Other crates note through `log`, which is shown as well.
+    let notes = devices("wgpu_hal=trace,wgpu_core=trace,naga=trace");
+    let notes = String::from_utf8_lossy(&notes.get_output().stderr).into_owned();
+    assert!(notes.contains("wgpu") && notes.contains("TRACE"), "{notes}");
+    assert!(quiet.get_output().stderr.is_empty(), "{:?}", String::from_utf8_lossy(&quiet.get_output().stderr));
+}

@@ -363,7 +363,7 @@ fn is_closed(window: &Harness<'static, Window>) -> bool {
 #[test]
 fn a_window_closed_during_edits_saves_them_first() {
     for (answer, is_saved) in [("Save", true), ("Discard", false)] {
-        let rows = many_rows().repeat(8);
+        let rows = many_rows().repeat(24);
         let mut bench = Bench::with_data(&rows);
         bench.until("the findings", |window| window.query_by_label("Fix all: Passage twice in a row").is_some());
         bench.get_by_label("Fix all: Passage twice in a row").click();

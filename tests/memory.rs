@@ -17,16 +17,19 @@ static MOST: AtomicUsize = AtomicUsize::new(0);
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, block: Block) -> *mut u8 {
         MOST.fetch_max(NOW.fetch_add(block.size(), Relaxed) + block.size(), Relaxed);
+        // SAFETY: what the caller promises is handed on.
         unsafe { System.alloc(block) }
     }
 
     unsafe fn alloc_zeroed(&self, block: Block) -> *mut u8 {
         MOST.fetch_max(NOW.fetch_add(block.size(), Relaxed) + block.size(), Relaxed);
+        // SAFETY: what the caller promises is handed on.
         unsafe { System.alloc_zeroed(block) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, block: Block) {
         NOW.fetch_sub(block.size(), Relaxed);
+        // SAFETY: what the caller promises is handed on.
         unsafe { System.dealloc(place, block) }
     }
 }

@@ -3,6 +3,7 @@
 mod window {
     #[allow(dead_code, reason = "other tests use the rest")]
     pub mod bench;
+    pub mod told_run;
 }
 
 use std::collections::BTreeMap;
@@ -15,10 +16,11 @@ use serde_json::Value;
 use weldbench::compute::{DeviceChoice, choose};
 use weldbench::jobs::training::{TrainRequest, start};
 use weldbench::jobs::{Jobs, Status};
-use weldbench::training::{Evaluation, LossParts, StepReport, TrainingConfig, TrainingEvent, read_files};
-use weldbench::workspace::{BestMetric, NewRun, Run, RunState, Runs};
+use weldbench::training::{TrainingConfig, TrainingEvent, read_files};
+use weldbench::workspace::{Run, RunState, Runs};
 
 use window::bench::{Bench, TOY_DATA, TOY_MODEL, repository};
+use window::told_run::write_run;
 
 /// A short run on the toy rows with an evaluation every other step.
 fn config() -> TrainingConfig {
@@ -82,75 +84,6 @@ fn earlier_run(bench: &Bench, config: TrainingConfig) -> PathBuf {
 
 fn name(folder: &Path) -> String {
     folder.file_name().unwrap().to_string_lossy().into_owned()
-}
-
-/// A run of 300 steps and 6 evaluations with made-up numbers, at a made-up time.
-fn write_run(bench: &Bench, name: &str, shift: f64) {
-    let folder = bench.folder().join("workspace/runs");
-    let data = [PathBuf::from("weld_toy.jsonl")];
-    let new = NewRun {
-        name,
-        base_model: Path::new("bge-m3"),
-        data: &data,
-        device: "the processor",
-        seed: 42,
-        config: &toml::to_string(&config()).unwrap(),
-        model: None,
-    };
-    let mut run = Runs::new(&folder).create(&new).unwrap();
-    let questions: Vec<String> =
-        (1..=20).map(|number| format!("焊接问题 {number}: how is undercut avoided?")).collect();
-    run.append(&TrainingEvent::Questions { texts: questions }).unwrap();
-    let mut bytes = Vec::new();
-    for step in 0..=300_usize {
-        let (epoch, time) = (step as f64 / 100.0, 1.7e9 + step as f64 * 2.0);
-        let wave = (step as f64 * 1.3).sin() * (step as f64 * 0.37).cos();
-        let total = 0.4 + shift + 2.0 * (-(step as f64) / 80.0).exp() + wave * 0.2;
-        if step > 0 {
-            let loss = LossParts {
-                total,
-                dense: total * 1.1,
-                sparse: Some(total * 1.4),
-                colbert: Some(total * 0.9),
-                ensemble: Some(total * 0.7),
-                ..LossParts::default()
-            };
-            let learning_rate = 1e-5 * (step as f64 / 30.0).min((300.0 - step as f64) / 270.0);
-            let (grad_norm, tokens) = (1.0 + wave.abs(), 4000 + step);
-            let memory = Some(3_000_000_000 + step as u64 * 1_000_000);
-            bytes.push(TrainingEvent::Step(StepReport {
-                step,
-                steps: 300,
-                epoch,
-                loss,
-                learning_rate,
-                grad_norm,
-                tokens,
-                seconds: 2.0,
-                time,
-                memory,
-            }));
-        }
-        if step % 60 == 0 {
-            let value = 0.5 + 0.3 * (step as f64 / 300.0) - shift / 10.0;
-            let metrics = [("ndcg@10".to_string(), value), ("recall@10".to_string(), value + 0.05)].into();
-            let rank = |question: usize| (question * question * (360 - step) / 700 + 1).min(101);
-            let ranks = (1..=20).map(|question| Some(rank(question)).filter(|rank| *rank <= 100)).collect();
-            bytes.push(TrainingEvent::Evaluated(Evaluation { step, epoch, time, metrics, ranks }));
-        }
-    }
-    bytes.push(TrainingEvent::LearningRate { step: 150, learning_rate: 8e-6 });
-    bytes.iter().for_each(|event| run.append(event).unwrap());
-    let best = Some(BestMetric { step: 300, metric: "ndcg@10".into(), value: 0.8 - shift / 10.0 });
-    let fingerprint = "8c5f0e21d3".to_string();
-    run.update(|record| (record.steps, record.best, record.data_fingerprint) = (300, best, fingerprint)).unwrap();
-    run.set_state(RunState::Done).unwrap();
-    let fixed = folder.join(format!("20261101-09000{}-bge-m3", name.len() % 10));
-    fs::rename(run.folder(), &fixed).unwrap();
-    let record = fs::read_to_string(fixed.join("run.json")).unwrap();
-    let mut record: serde_json::Value = serde_json::from_str(&record).unwrap();
-    (record["started"], record["ended"]) = ("2026-11-01T09:00:00Z".into(), "2026-11-01T09:10:05Z".into());
-    fs::write(fixed.join("run.json"), record.to_string()).unwrap();
 }
 
 fn show_runs(bench: &mut Bench, count: usize) {
@@ -398,8 +331,8 @@ fn the_bench_looks_as_it_did() {
         window.query_by_label("24 of 24 rows").is_some() && window.query_by_label("the processor").is_some()
     });
     // Runs that are told of, not computed, so that every picture has the same numbers.
-    write_run(&bench, "first", 0.0);
-    write_run(&bench, "second", 0.4);
+    write_run(&bench, &config(), "first", 0.0);
+    write_run(&bench, &config(), "second", 0.4);
     show_runs(&mut bench, 2);
     bench.until("the forecast", |window| window.query_by_label_contains(" steps, ").is_some());
     bench.picture("train_runs");

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Opens the real window on a screen without a monitor and looks at it: there is a window with the
 # program's name, and the picture is not blank.
-#   tests/window.sh PROGRAM [PICTURE.png]
+#   [WELDBENCH_SCREEN=2560x1440] tests/window.sh PROGRAM [PICTURE.png]
 set -euo pipefail
 program=$(realpath "${1:?path of the program}")
 
 if [ -z "${WELDBENCH_INSIDE_XVFB:-}" ]; then
-    exec env -u WAYLAND_DISPLAY WELDBENCH_INSIDE_XVFB=1 xvfb-run -a -s "-screen 0 1440x900x24" "$0" "$@"
+    exec env -u WAYLAND_DISPLAY WELDBENCH_INSIDE_XVFB=1 xvfb-run -a -s "-screen 0 ${WELDBENCH_SCREEN:-1440x900}x24" "$0" "$@"
 fi
 
 home=$(mktemp -d)

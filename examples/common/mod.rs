@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no example needs all of it")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
@@ -9,6 +10,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{self, DeviceChoice};
+use weldbench::model::hub::HubSettings;
 use weldbench::workspace::{Workspace, move_to_trash};
 
 pub type Driven = Harness<'static, Window>;
@@ -28,10 +30,12 @@ pub fn open(workspace: Workspace, paths: Vec<PathBuf>, drawn: bool) -> Driven {
         workspace,
         language: Some(Language::English),
         theme: None,
+        information_stays: Duration::from_secs(8),
         look_for_devices: Box::new(|| {
             let device = compute::choose(DeviceChoice::Cpu);
             (device.iter().cloned().collect(), device)
         }),
+        find_hub: Arc::new(HubSettings::from_env),
         trash: move_to_trash,
     };
     let builder = Harness::builder().with_size([1280.0, 720.0]);

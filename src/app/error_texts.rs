@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io;
 
 use super::data::fault_texts;
+use super::hub;
 use super::texts::{Language, Texts};
 use crate::compute::ComputeError;
 use crate::dataset::DatasetError;
@@ -91,6 +92,7 @@ pub fn import(texts: Texts, error: &ImportError) -> String {
         E::Json => say("error_import_json", &[]),
         E::WebPage => say("error_import_web_page", &[]),
         E::DamagedWorkbook { cause } => say("error_import_damaged_workbook", &[("cause", cause)]),
+        E::LargeWorkbook { cause } => say("error_import_large_workbook", &[("cause", cause)]),
         E::Password => say("error_import_password", &[]),
         E::NoSuchSheet { sheet, sheets } => {
             say("error_import_no_such_sheet", &[("sheet", sheet), ("sheets", &sheets.join("、"))])
@@ -144,7 +146,9 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
     told(texts, error, || match error {
         ModelError::File { path, cause } => {
             // What is most often wrong; the rest is told as the model layer says it.
-            const KNOWN: [(&str, &str); 7] = [
+            const KNOWN: [(&str, &str); 9] = [
+                ("it holds code, and none of it was run", "error_model_code"),
+                ("out of the folder", "error_model_outside"),
                 ("there is no such folder", "error_model_no_folder"),
                 ("there is neither model.safetensors", "error_model_no_weights"),
                 ("the file is missing; save the model's fast tokenizer", "error_model_no_tokenizer"),
@@ -168,10 +172,15 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
                 ("wanted", &format!("{wanted:?}")),
             ],
         ),
+        ModelError::NotFinite { path, tensor, at, value } => say(
+            "error_model_not_finite",
+            &[("file", &path.display()), ("tensor", tensor), ("value", value), ("place", at)],
+        ),
         ModelError::Mix { base, tuned, difference } => say(
             "error_model_mix",
             &[("base", &base.display()), ("tuned", &tuned.display()), ("difference", difference)],
         ),
+        ModelError::Hub(error) => hub::error(texts, error),
         ModelError::Tokenizer(cause) => say("error_model_tokenizer", &[("cause", cause)]),
         ModelError::Device(cause) => say("error_model_device", &[("cause", cause)]),
         ModelError::Compute(error) => compute(texts, error),
@@ -316,6 +325,7 @@ pub fn failure(texts: Texts, failure: &Failure) -> String {
         error.downcast_ref().map(|error| import(texts, error)),
         error.downcast_ref().map(|error| job(texts, error)),
         error.downcast_ref().map(|error| workspace(texts, error)),
+        error.downcast_ref().map(|error| hub::error(texts, error)),
     ];
     known.into_iter().flatten().next().unwrap_or_else(|| failure.to_string())
 }
@@ -407,6 +417,7 @@ mod tests {
             (E::Json, &["JSON"]),
             (E::WebPage, &["XLSX"]),
             (E::DamagedWorkbook { cause: "y".into() }, &["y"]),
+            (E::LargeWorkbook { cause: "z".into() }, &["z", "CSV"]),
             (E::Password, &[]),
             (E::NoSuchSheet { sheet: "a".into(), sheets: names() }, &["首页、问答"]),
             (E::NoSuchColumn { column: "b".into(), columns: names() }, &["b", "首页、问答", "2"]),
@@ -450,6 +461,7 @@ mod tests {
         for error in [
             ModelError::MissingTensor { path: "m".into(), tensor: "t".into() },
             ModelError::Shape { path: "m".into(), tensor: "t".into(), found: vec![1], wanted: vec![2] },
+            ModelError::NotFinite { path: "m".into(), tensor: "t".into(), at: 7, value: f32::NAN },
             ModelError::Mix { base: "t".into(), tuned: "t".into(), difference: "t".into() },
             ModelError::Tokenizer("t".into()),
             ModelError::Device("t".into()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::texts::Texts;
+use crate::jobs::fetching::{BYTES, size, speed};
 use crate::jobs::{Progress, Status};
 
 pub fn status_key(status: &Status) -> &'static str {
@@ -42,6 +43,10 @@ pub fn progress(texts: Texts, progress: &Progress) -> String {
     let stage = stage(texts, &progress.stage);
     if progress.total == 0 {
         return stage.to_string();
+    }
+    if progress.unit == BYTES {
+        let rate = progress.rate.map_or_else(String::new, |rate| format!(" · {}", speed(rate)));
+        return format!("{stage} · {} / {}{rate}", size(progress.done as u64), size(progress.total as u64));
     }
     let unit = texts.find(&key("unit", progress.unit)).unwrap_or(progress.unit);
     format!("{stage} · {} / {} {unit}", progress.done, progress.total)

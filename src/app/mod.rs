@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod error_texts;
 mod files;
+mod hub;
 mod job_texts;
 mod notification;
 mod shell;
@@ -70,7 +71,13 @@ pub fn run(options: StartOptions) -> Result<(), AppError> {
         .with_inner_size(theme::size::WINDOW)
         .with_min_inner_size(theme::size::MINIMUM_WINDOW)
         .with_drag_and_drop(true);
-    let native = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() };
+    let native = eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Wgpu,
+        // Where the window was, and how wide its panels.
+        persistence_path: Some(setup.workspace.root().join("window.ron")),
+        ..Default::default()
+    };
     eframe::run_native("weldbench", native, Box::new(move |context| Ok(Box::new(Window::new(context, setup)))))?;
     Ok(())
 }

@@ -19,7 +19,7 @@ static TABLES: LazyLock<[Table; 2]> = LazyLock::new(|| [CHINESE, ENGLISH].map(re
 
 fn read(file: &str) -> Table {
     toml::from_str(file).unwrap_or_else(|error| {
-        log::error!("a translation file is broken: {error}");
+        tracing::error!("a translation file is broken: {error}");
         Table::new()
     })
 }
@@ -73,7 +73,7 @@ impl Texts {
     /// The text of a key; the key itself if no file has it.
     pub fn get(self, key: &str) -> &'static str {
         self.find(key).unwrap_or_else(|| {
-            log::error!("there is no text `{key}`");
+            tracing::error!("there is no text `{key}`");
             "…"
         })
     }

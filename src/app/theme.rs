@@ -1,4 +1,9 @@
-//! Design tokens: every space, text size and colour of the window. Nothing else sets its own.
+//! Design tokens: every space, text size and colour of the window. Nothing else sets its own; a test and
+//! `clippy.toml` see to that.
+#![allow(clippy::disallowed_methods, reason = "this is the one place where colours and text sizes are made")]
+
+#[cfg(test)]
+mod tests;
 
 use eframe::egui::{
     self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Visuals, style::WidgetVisuals,
@@ -40,6 +45,22 @@ pub mod size {
     pub const LINKS: f32 = 56.0;
     pub const LIST_MIN: f32 = 280.0;
     pub const HIT_LINES: usize = 3;
+    /// Corners of what is pressed or typed into.
+    pub const CORNER: u8 = 5;
+    /// Corners of boxes that hold something.
+    pub const BOX_CORNER: u8 = 6;
+    /// Corners of what lies over the bench.
+    pub const WINDOW_CORNER: u8 = 8;
+    /// What is larger gets no ring around it, such as a plot.
+    pub const RING: f32 = 1600.0;
+    pub const MENU: f32 = 220.0;
+    pub const PALETTE: f32 = 560.0;
+    pub const TOAST: f32 = 440.0;
+    pub const GUIDE: f32 = 84.0;
+    /// Narrower than this, the text that rows are filtered by has a line of its own.
+    pub const FILTERS: f32 = 620.0;
+    pub const FORM_MIN: f32 = 340.0;
+    pub const FORM_MAX: f32 = 640.0;
     pub const MINIMUM_WINDOW: [f32; 2] = [960.0, 600.0];
     pub const WINDOW: [f32; 2] = [1440.0, 900.0];
 }
@@ -49,6 +70,10 @@ pub mod line {
     pub const HAIR: f32 = 1.0;
     pub const PLOT: f32 = 1.8;
     pub const LINK: f32 = 1.6;
+    /// The text cursor, and lines below words.
+    pub const BOLD: f32 = 2.0;
+    /// Around what has the keyboard.
+    pub const FOCUS: f32 = 2.0;
     /// How close the numbers below an axis may stand.
     pub const LABELS: std::ops::RangeInclusive<f32> = 28.0..=48.0;
 }
@@ -61,7 +86,10 @@ pub struct Palette {
     pub surface: Color32,
     pub raised: Color32,
     pub hovered: Color32,
+    /// Lines that part one thing from another.
     pub outline: Color32,
+    /// The edge of whatever can be used, which must be seen to know what it is.
+    pub edge: Color32,
     pub text: Color32,
     pub weak: Color32,
     pub accent: Color32,
@@ -86,36 +114,38 @@ const LIGHT: Palette = Palette {
     raised: rgb(0xECEEF2),
     hovered: rgb(0xE0E5EC),
     outline: rgb(0xD3D8E0),
+    edge: rgb(0x868F9D),
     text: rgb(0x1E2530),
     weak: rgb(0x5C6675),
     accent: rgb(0x1F5FA8),
     on_accent: rgb(0xFFFFFF),
     selection: rgb(0xD6E6F8),
     better: rgb(0x0067A3),
-    worse: rgb(0xB34700),
+    worse: rgb(0xA84200),
     neutral: rgb(0x5C6675),
     warning: rgb(0x8A5A00),
     error: rgb(0xA8261B),
-    series: [rgb(0x1F5FA8), rgb(0xC75B12), rgb(0x00805E), rgb(0xA6508C), rgb(0x7A7F00), rgb(0x4AA3D9)],
+    series: [rgb(0x1F5FA8), rgb(0xC75B12), rgb(0x009351), rgb(0x704362), rgb(0x373F10), rgb(0x3C89FF)],
 };
 
 const DARK: Palette = Palette {
     background: rgb(0x15181D),
     surface: rgb(0x1C2027),
     raised: rgb(0x2A303A),
-    hovered: rgb(0x343C48),
+    hovered: rgb(0x303743),
     outline: rgb(0x363E4A),
+    edge: rgb(0x6B7686),
     text: rgb(0xE4E8EE),
-    weak: rgb(0x9AA5B4),
-    accent: rgb(0x4C9BE8),
+    weak: rgb(0xA6B0BE),
+    accent: rgb(0x5BA6EE),
     on_accent: rgb(0x0B1118),
-    selection: rgb(0x23415F),
+    selection: rgb(0x1D3854),
     better: rgb(0x62B5F0),
     worse: rgb(0xF09A4A),
-    neutral: rgb(0x9AA5B4),
+    neutral: rgb(0xA6B0BE),
     warning: rgb(0xE0B040),
-    error: rgb(0xF28B7D),
-    series: [rgb(0x62B5F0), rgb(0xF09A4A), rgb(0x3FC9A0), rgb(0xDD94C8), rgb(0xD6D35A), rgb(0x8FA3FF)],
+    error: rgb(0xF4978A),
+    series: [rgb(0x62B5F0), rgb(0xF09A4A), rgb(0x18F59A), rgb(0xCAA6B8), rgb(0xE2F25A), rgb(0x9068FF)],
 };
 
 /// The colours of the theme that a part of the window is drawn in.
@@ -123,9 +153,28 @@ pub fn palette(ui: &egui::Ui) -> &'static Palette {
     if ui.visuals().dark_mode { &DARK } else { &LIGHT }
 }
 
+/// How strong a line is that another one explains, such as a measured one behind its smoothed one.
+pub const FAINT: f32 = 0.3;
+
+/// A colour that lets its ground shine through; `share` is from 0 (nothing of it) to 1.
+pub fn faint(colour: Color32, share: f32) -> Color32 {
+    colour.gamma_multiply(share)
+}
+
+/// The font of a size that is not one of the window's, for pictures on paper.
+pub fn paper_font(points: f32) -> FontId {
+    FontId::proportional(points)
+}
+
 /// The colours of pictures, which are on white paper.
 pub fn paper() -> &'static Palette {
     &LIGHT
+}
+
+/// The ring around what has the keyboard.
+pub fn focus_stroke(context: &egui::Context) -> Stroke {
+    let colours = if context.global_style().visuals.dark_mode { &DARK } else { &LIGHT };
+    Stroke::new(line::FOCUS, colours.accent)
 }
 
 /// A panel's frame: `surface` on `background`.
@@ -139,8 +188,22 @@ pub fn card(ui: &egui::Ui) -> egui::Frame {
     egui::Frame::new()
         .fill(colours.background)
         .stroke(Stroke::new(line::HAIR, colours.outline))
-        .corner_radius(CornerRadius::same(6))
+        .corner_radius(CornerRadius::same(size::BOX_CORNER))
         .inner_margin(Margin::same(space::SMALL as i8))
+}
+
+/// A box that lies over the bench.
+pub fn floating(ui: &egui::Ui) -> egui::Frame {
+    egui::Frame::popup(ui.style()).inner_margin(Margin::same(space::TINY as i8))
+}
+
+/// Larger letters and controls, for a projector that is read from the back of a room.
+pub fn enlarge(ui: &mut egui::Ui) {
+    const FACTOR: f32 = 1.5;
+    let style = ui.style_mut();
+    style.text_styles.values_mut().for_each(|font| font.size *= FACTOR);
+    style.spacing.interact_size *= FACTOR;
+    style.spacing.button_padding *= FACTOR;
 }
 
 /// A section's heading, between body text and title.
@@ -148,9 +211,8 @@ pub fn section() -> TextStyle {
     TextStyle::Name("section".into())
 }
 
-/// Fonts and styles. egui's own fonts come first, then Noto Sans SC for Chinese; characters that no
-/// font here has come from the system.
-pub fn install(context: &egui::Context) {
+/// egui's own fonts come first, then Noto Sans SC for Chinese; characters that no font here has come from the system.
+pub fn fonts() -> egui::FontDefinitions {
     const CHINESE: &str = "Noto Sans SC";
     let mut fonts = egui::FontDefinitions::default();
     let chinese = egui::FontData::from_static(include_bytes!("../../assets/fonts/NotoSansSC-Regular-gb2312.ttf"));
@@ -163,7 +225,12 @@ pub fn install(context: &egui::Context) {
             }
         }
     }
-    context.set_fonts(fonts);
+    fonts
+}
+
+/// Fonts and styles.
+pub fn install(context: &egui::Context) {
+    context.set_fonts(fonts());
     for (theme, colours) in [(egui::Theme::Light, &LIGHT), (egui::Theme::Dark, &DARK)] {
         context.style_mut_of(theme, |style| apply(style, colours, theme == egui::Theme::Dark));
     }
@@ -193,7 +260,7 @@ fn apply(style: &mut egui::Style, colours: &Palette, dark: bool) {
 
 fn visuals(colours: &Palette, dark: bool) -> Visuals {
     let mut visuals = if dark { Visuals::dark() } else { Visuals::light() };
-    let radius = CornerRadius::same(5);
+    let radius = CornerRadius::same(size::CORNER);
     let part = |fill: Color32, outline: Color32, text: Color32| WidgetVisuals {
         bg_fill: fill,
         weak_bg_fill: fill,
@@ -203,13 +270,13 @@ fn visuals(colours: &Palette, dark: bool) -> Visuals {
         expansion: 0.0,
     };
     visuals.widgets.noninteractive = part(colours.surface, colours.outline, colours.text);
-    visuals.widgets.inactive = part(colours.raised, colours.outline, colours.text);
+    visuals.widgets.inactive = part(colours.raised, colours.edge, colours.text);
     visuals.widgets.hovered = part(colours.hovered, colours.weak, colours.text);
     visuals.widgets.active = part(colours.selection, colours.accent, colours.text);
-    visuals.widgets.open = part(colours.hovered, colours.outline, colours.text);
+    visuals.widgets.open = part(colours.hovered, colours.edge, colours.text);
     visuals.selection.bg_fill = colours.selection;
     visuals.selection.stroke = Stroke::new(line::HAIR, colours.text);
-    visuals.text_cursor.stroke = Stroke::new(2.0, colours.accent);
+    visuals.text_cursor.stroke = Stroke::new(line::BOLD, colours.accent);
     visuals.weak_text_color = Some(colours.weak);
     visuals.hyperlink_color = colours.accent;
     visuals.faint_bg_color = colours.background;
@@ -221,8 +288,8 @@ fn visuals(colours: &Palette, dark: bool) -> Visuals {
     visuals.panel_fill = colours.surface;
     visuals.window_fill = colours.surface;
     visuals.window_stroke = Stroke::new(line::HAIR, colours.outline);
-    visuals.window_corner_radius = CornerRadius::same(8);
-    visuals.menu_corner_radius = CornerRadius::same(8);
+    visuals.window_corner_radius = CornerRadius::same(size::WINDOW_CORNER);
+    visuals.menu_corner_radius = CornerRadius::same(size::WINDOW_CORNER);
     let shadow =
         Shadow { offset: [0, 4], blur: 16, spread: 0, color: Color32::from_black_alpha(if dark { 96 } else { 32 }) };
     visuals.window_shadow = shadow;

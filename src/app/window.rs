@@ -1,5 +1,6 @@
 //! The window: all states, and the one place where what was asked for is done.
 
+mod commands;
 mod compare_actions;
 mod data_actions;
 mod data_files;
@@ -9,6 +10,8 @@ mod data_shelf;
 mod data_work;
 mod devices;
 mod drain;
+mod guide_actions;
+mod hub_actions;
 mod job_actions;
 mod looking;
 mod mix_actions;
@@ -26,9 +29,9 @@ use std::sync::Arc;
 use eframe::egui::{self, ThemePreference};
 
 use super::background::Background;
-use super::shell::{self, Answer, Bench, Messages, Question};
+use super::shell::{self, Answer, Bench, CommandPalette, Guide, Messages, Question};
 use super::texts::{Language, Texts};
-use super::{compare, data, files, theme, train};
+use super::{compare, data, files, theme, train, widgets};
 use crate::compute::{DeviceInfo, drawing};
 use crate::dataset::{DatasetError, Watch};
 use crate::jobs::Jobs;
@@ -51,6 +54,8 @@ pub struct Window {
     data_work: data_work::DataWork,
     data_models: data_models::DataModels,
     import: data_import::Import,
+    hub: hub_actions::Hub,
+    find_hub: hub_actions::FindHub,
     /// What the open file is checked against.
     checked: Option<data_work::Check>,
     train: train::State,
@@ -59,6 +64,13 @@ pub struct Window {
     forecasting: train_forecast::Forecasting,
     compare: compare::State,
     messages: Messages,
+    /// The palette of commands, while it is open.
+    commands: Option<CommandPalette>,
+    shows_keys: bool,
+    /// Only the question and the two columns are shown, for an audience.
+    is_projected: bool,
+    /// The guide of a first start, until it is put away.
+    guide: Option<Guide>,
     question: Option<(Question, Pending)>,
     /// What was answered while the rows were away, to be done once they are back.
     answered: Option<(Pending, Answer)>,
@@ -76,6 +88,7 @@ pub struct Window {
     knows_runs: bool,
 
     // What other threads are at.
+    finding_bad: Option<Background<Option<guide_actions::BadNegative>>>,
     dialog: Option<Background<files::Chosen>>,
     opening: Option<Opening>,
     saving: Option<(Background<data_files::Saved>, Option<Pending>)>,
@@ -134,13 +147,19 @@ impl Window {
             data_work: Default::default(),
             data_models: Default::default(),
             import: Default::default(),
+            hub: Default::default(),
+            find_hub: setup.find_hub,
             checked: None,
             train: train::State::new(setup::training(&settings)),
             train_config: Default::default(),
             elsewhere: Default::default(),
             forecasting: Default::default(),
             compare: compare::State::default(),
-            messages: Messages::default(),
+            messages: Messages::new(setup.information_stays),
+            commands: None,
+            shows_keys: false,
+            is_projected: false,
+            guide: None,
             question: None,
             answered: None,
             jobs: Jobs::new(move || wake.request_repaint()).reporting_to(setup.workspace.reports()),
@@ -152,6 +171,7 @@ impl Window {
             most_cells,
             may_close: false,
             knows_runs: false,
+            finding_bad: None,
             dialog: None,
             opening: None,
             saving: None,
@@ -169,6 +189,10 @@ impl Window {
             window.messages.error(warning);
         }
         window.take_claim(claim);
+        // Whoever opens files of their own is no newcomer.
+        if setup.options.paths.is_empty() && !window.settings.guide_put_away {
+            window.guide = Some(Guide::default());
+        }
         let start = setup::Start::of(&setup.options, &window.settings);
         window.open_at_start(start);
         window
@@ -190,6 +214,14 @@ impl Window {
         }
     }
 
+    fn compare_surroundings(&self) -> compare::Surroundings {
+        compare::Surroundings {
+            texts: self.texts,
+            has_device: self.devices.chosen().is_some(),
+            most_cells: self.most_cells,
+        }
+    }
+
     fn show_bench(&mut self, ui: &mut egui::Ui) {
         match self.bench {
             Bench::Data => {
@@ -204,12 +236,7 @@ impl Window {
                 actions.into_iter().for_each(|action| self.apply_train(action));
             }
             Bench::Compare => {
-                let around = compare::Surroundings {
-                    texts: self.texts,
-                    has_device: self.devices.chosen().is_some(),
-                    most_cells: self.most_cells,
-                };
-                let actions = compare::show(ui, &self.compare, around);
+                let actions = compare::show(ui, &self.compare, self.compare_surroundings());
                 actions.into_iter().for_each(|action| self.apply_compare(action));
             }
         }
@@ -219,6 +246,7 @@ impl Window {
 impl eframe::App for Window {
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
         drawing::frame();
+        widgets::Composing::observe(context);
         self.drain();
         self.question_before_closing(context);
     }
@@ -226,6 +254,28 @@ impl eframe::App for Window {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.shortcuts(ui);
         self.dropped_files(ui);
+        if self.is_projected {
+            self.show_projected(ui);
+        } else {
+            self.show_all(ui);
+        }
+        self.messages.show(ui.ctx(), self.texts);
+        self.show_over(ui.ctx());
+        widgets::focus_ring(ui.ctx());
+    }
+
+    fn on_exit(&mut self) {
+        if self.settings_changed
+            && self.claim.is_some()
+            && let Err(error) = self.settings.save(&self.workspace.settings_file())
+        {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+impl Window {
+    fn show_all(&mut self, ui: &mut egui::Ui) {
         let queue = self.jobs.queue();
         let device = self.devices.chosen().map(DeviceInfo::label);
         let around = shell::Surroundings {
@@ -234,22 +284,23 @@ impl eframe::App for Window {
             device: device.as_deref(),
             theme: self.theme,
             jobs: &queue,
+            unread: self.messages.unread(),
         };
         for action in shell::bar(ui, &around) {
             self.apply_shell(action, &queue);
         }
-        self.messages.show(ui, self.texts);
+        if let Some(action) = self.guide.and_then(|guide| guide.show(ui, self.texts)) {
+            self.apply_guide(action);
+        }
         self.show_bench(ui);
         self.show_import(ui);
+        self.show_hub(ui);
         self.show_question(ui);
     }
 
-    fn on_exit(&mut self) {
-        if self.settings_changed
-            && self.claim.is_some()
-            && let Err(error) = self.settings.save(&self.workspace.settings_file())
-        {
-            log::warn!("{error}");
-        }
+    /// The question and what two models find, for an audience.
+    fn show_projected(&mut self, ui: &mut egui::Ui) {
+        let actions = compare::show_projected(ui, &self.compare, self.compare_surroundings());
+        actions.into_iter().for_each(|action| self.apply_compare(action));
     }
 }

@@ -8,6 +8,11 @@ use crate::report::{self, Words};
 /// Compare a base model with one or several others: every metric, what is more than chance, by topic, language and
 /// length, and the questions that gained and lost.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench compare --model TUNED --model OTHER --base MODEL --corpus corpus.jsonl --questions eval.jsonl
+  weldbench compare --model TUNED --base MODEL --corpus corpus.jsonl --questions eval.jsonl \\
+                    --general-corpus news.jsonl --general-questions news_eval.jsonl --json > numbers.json")]
 pub struct Compare {
     #[command(flatten)]
     comparing: Comparing,

@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::train_options::TrainOptions;
 use super::{Ending, out};
+use crate::files;
 use crate::jobs::Failure;
 use crate::training::{Fate, Flag, Preset, TrainingConfig, read_command};
 
@@ -68,9 +69,10 @@ impl Configuration {
 fn read_pasted(path: &Path, base: &TrainingConfig) -> Result<TrainingConfig, Ending> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
+        std::io::stdin().take(files::WORDS).read_to_string(&mut text).map(|_| text)
     } else {
-        std::fs::read_to_string(path)
+        let no_text = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        files::read_or_pipe(path, files::WORDS).and_then(|bytes| String::from_utf8(bytes).map_err(no_text))
     };
     let text = text.map_err(|error| {
         Failure::new(format!("the command in {} cannot be read: {error}", path.display()), "give a file in UTF-8")

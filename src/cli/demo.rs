@@ -1,13 +1,14 @@
 use std::time::Instant;
 
 use clap::Args;
+use serde_json::json;
 
-use super::eval::{Questions, compare, published};
+use super::eval::{Questions, as_json, compare, published};
 use super::follow::time;
 use super::out;
 use super::{Ending, assets, train};
 use crate::compute::{DeviceChoice, choose};
-use crate::retrieval::Method;
+use crate::retrieval::{Comparison, Method};
 use crate::training::{Preset, TrainingConfig};
 
 /// Numbers of passages that the table looks at.
@@ -17,10 +18,17 @@ const KS: [usize; 3] = [1, 3, 6];
 ///
 /// Takes a few minutes on two processor cores. The run stays in the workspace.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench demo
+  weldbench demo --device cpu")]
 pub struct Demo {
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+    /// Write the measurements and the run's events to standard output as lines of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Demo {
@@ -36,36 +44,43 @@ impl Demo {
         };
         let sets = [Questions::read(&data.join("corpus.jsonl"), &data.join("eval.jsonl"))?];
 
-        out::line(format_args!(
+        let say = |text: &str| {
+            if !self.json {
+                out::line(text);
+            }
+        };
+        say(&format!(
             "1. The starter model searches for the answers to {} questions among {} passages.\n   None of these questions is in the training data; their subjects are.\n",
             sets[0].set.questions.len(),
             sets[0].set.corpus.passages().len()
         ));
         let before = compare(&sets, device.clone(), vec![model.clone()], Method::Dense, &KS)?;
-        out::line(format_args!("{}\n", published(&before[0])));
+        self.show("measured", &before[0]);
 
-        out::line(format_args!(
-            "2. Fine-tuning on {}, with settings for a short run:\n\n{}",
-            device.label(),
-            told(&config)
-        ));
+        say(&format!("2. Fine-tuning on {}, with settings for a short run:\n\n{}", device.label(), told(&config)));
         if let Some(layers) = config.trainable_layers {
-            out::line(format_args!(
-                "   Only the top {layers} layers are trained, so that two processor cores are enough.\n"
-            ));
+            say(&format!("   Only the top {layers} layers are trained, so that two processor cores are enough.\n"));
         }
-        let tuned = train::train(config, self.device, false, None)?;
-        out::line("");
+        let tuned = train::train(config, self.device, self.json, None)?;
+        say("");
 
-        out::line("3. The tuned model searches for the same questions.\n");
+        say("3. The tuned model searches for the same questions.\n");
         let both = compare(&sets, device, vec![model, tuned.clone()], Method::Dense, &KS)?;
-        out::line(format_args!("{}\n", published(&both[0])));
-        out::line(format_args!(
-            "Done in {}. The run is in {}",
-            time(started.elapsed()),
-            tuned.parent().unwrap_or(&tuned).display()
-        ));
+        self.show("compared", &both[0]);
+        let (took, run) = (time(started.elapsed()), tuned.parent().unwrap_or(&tuned));
+        say(&format!("Done in {took}. The run is in {}", run.display()));
+        if self.json {
+            out::line(json!({ "event": "finished", "folder": tuned }));
+        }
         Ok(())
+    }
+
+    fn show(&self, event: &str, comparison: &Comparison) {
+        if self.json {
+            out::line(json!({ "event": event, "metrics": as_json(comparison) }));
+        } else {
+            out::line(format_args!("{}\n", published(comparison)));
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::table::table;
 use super::{Ending, out};
@@ -6,12 +7,25 @@ use crate::compute::{DeviceChoice, DeviceInfo, DeviceKind, choose, devices};
 
 /// List the devices that can compute, and which one `auto` takes.
 #[derive(Debug, Args)]
-pub struct Devices {}
+#[command(after_help = "\
+Examples:
+  weldbench devices
+  weldbench devices --json | jq -r 'select(.auto).device'
+  weldbench train --device wgpu:1 --model_name_or_path MODEL --train_data rows.jsonl")]
+pub struct Devices {
+    /// Write each device to standard output as a line of JSON.
+    #[arg(long)]
+    json: bool,
+}
 
 impl Devices {
     pub(super) fn run(self) -> Result<(), Ending> {
         let all = devices();
         let auto = choose(DeviceChoice::Auto)?;
+        if self.json {
+            all.iter().for_each(|device| out::line(as_json(device, &auto)));
+            return Ok(());
+        }
         out::line(list(&all, &auto).trim_end());
         if !all.iter().any(|device| matches!(device.choice, DeviceChoice::Wgpu(_))) {
             out::line(format_args!("\nNo graphics adapter was found. {}", remedy()));
@@ -33,6 +47,16 @@ fn list(all: &[DeviceInfo], auto: &DeviceInfo) -> String {
         ]);
     }
     table(&rows, 5)
+}
+
+fn as_json(device: &DeviceInfo, auto: &DeviceInfo) -> Value {
+    json!({
+        "device": device.choice.to_string(),
+        "name": device.name,
+        "kind": kind(device.kind),
+        "api": device.api,
+        "auto": device == auto,
+    })
 }
 
 fn kind(kind: DeviceKind) -> &'static str {

@@ -13,6 +13,10 @@ use crate::model::{EncodeOptions, ModelFolder, TextKind, VectorFormat};
 ///
 /// docs/VECTOR_DATABASES.md shows how they go into Milvus, Qdrant, FAISS and LanceDB.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench encode --model MODEL --input texts.txt --output vectors.safetensors
+  weldbench encode --model MODEL --input rows.jsonl --query --output questions.safetensors")]
 pub struct Encode {
     /// Folder of the model.
     #[arg(long, value_name = "FOLDER")]

@@ -19,6 +19,10 @@ use crate::workspace::Workspace;
 ///
 /// Passages are searched by their text, without title.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench eval --model TUNED --base BAAI/bge-m3 --corpus corpus.jsonl --questions eval.jsonl
+  weldbench eval --model TUNED --corpus corpus.jsonl --questions eval.jsonl --method hybrid --k 1,5,10 --json")]
 pub struct Eval {
     #[command(flatten)]
     models: Models,
@@ -143,7 +147,7 @@ pub fn published(comparison: &Comparison) -> String {
 }
 
 /// `{"tuned": {"1": {"recall": 0.5, …}, …}, "base": …, "change": …}`; change in points of a hundred.
-fn as_json(comparison: &Comparison) -> Value {
+pub fn as_json(comparison: &Comparison) -> Value {
     let mut models = Map::new();
     let mut put = |model: &str, row: &MetricRow, value: f64| {
         let of_model = models.entry(model).or_insert_with(|| json!({}));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Ending, interrupt};
+use crate::jobs::fetching::{BYTES, size, speed};
 use crate::jobs::{Job, Progress, Status};
 
 /// Time between two lines where there is no terminal.
@@ -74,7 +75,12 @@ fn describe(progress: &Progress, message: &str) -> String {
     if progress.total == 0 {
         return message.into();
     }
-    let mut text = format!("{} of {} {}", progress.done, progress.total, progress.unit);
+    let mut text = if progress.unit == BYTES {
+        let rate = progress.rate.map_or_else(String::new, |rate| format!(", {}", speed(rate)));
+        format!("{} of {}{rate}", size(progress.done as u64), size(progress.total as u64))
+    } else {
+        format!("{} of {} {}", progress.done, progress.total, progress.unit)
+    };
     if !message.is_empty() {
         text = format!("{text}, {message}");
     }
@@ -132,5 +138,8 @@ mod tests {
         assert_eq!(describe(&progress, ""), "3 of 10 steps");
         progress.left = Some(Duration::from_secs(61));
         assert_eq!(describe(&progress, "loss 0.5"), "3 of 10 steps, loss 0.5, 1 min 1 s left");
+        let (done, total, unit) = (1_200_000_000, 2_271_064_456, BYTES);
+        progress = Progress { done, total, unit, rate: Some(11.2e6), ..progress };
+        assert_eq!(describe(&progress, ""), "1.20 GB of 2.27 GB, 11.2 MB/s, 1 min 1 s left");
     }
 }

@@ -12,6 +12,11 @@ use crate::dataset::import::{
 /// Columns are given by name or by number from 1. Which column is what is guessed from the names of
 /// the columns, in English or Chinese, where it is not given.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench import 问答.xlsx --output rows.jsonl
+  weldbench import faq.csv --query question --pos answer --neg wrong --split \"|\" --output rows.jsonl
+  weldbench import 手册.xlsx --corpus --output corpus.jsonl")]
 pub struct Import {
     /// The table. UTF-8, GBK and UTF-16 are recognised.
     #[arg(value_name = "FILE")]

@@ -11,7 +11,7 @@ pub fn cancels(job: JobHandle) {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
         if let Err(error) = ctrlc::set_handler(interrupted) {
-            log::warn!("Ctrl-C will end the program at once: {error}");
+            tracing::warn!("Ctrl-C will end the program at once: {error}");
         }
     });
     *PRESENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);

@@ -16,6 +16,10 @@ use crate::workspace::Workspace;
 ///
 /// With --base both models are laid out, turned so that they lie on one another: what moved is what tuning changed.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench map --model TUNED --base MODEL --corpus corpus.jsonl --questions eval.jsonl --output map.csv
+  weldbench map --model MODEL --corpus corpus.jsonl --questions eval.jsonl --layout tsne --output map.csv")]
 pub struct Map {
     /// Folder of the model, such as a tuned one.
     #[arg(long, value_name = "FOLDER")]

@@ -21,6 +21,11 @@ use crate::workspace::Workspace;
 /// replaced, and its teacher scores go with them; all else stays. With --max_share_of_positive or --margin, passages
 /// that score too near a positive are left out, since they may answer the question.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench mine --model MODEL --input_file rows.jsonl --output_file mined.jsonl --max_share_of_positive 0.95
+  weldbench mine --embedder_name_or_path BAAI/bge-m3 --input_file rows.jsonl --output_file mined.jsonl \\
+                 --candidate_pool corpus.jsonl --range_for_sampling 10-100 --negative_number 7")]
 pub struct Mine {
     /// JSONL file with rows.
     #[arg(long = "input_file", alias = "input-file", value_name = "FILE")]

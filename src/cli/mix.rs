@@ -18,6 +18,10 @@ use crate::workspace::Workspace;
 /// With --output, saves the mix of one --alpha. With --corpus and --questions, measures mixes and lists how well each
 /// finds; a second set, of general questions, shows what tuning made the model forget.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench mix --model TUNED --base MODEL --corpus corpus.jsonl --questions eval.jsonl
+  weldbench mix --model TUNED --base MODEL --alpha 0.5 --output MIXED")]
 pub struct Mix {
     /// Folder of the model that the tuned one comes from.
     #[arg(long, value_name = "FOLDER")]

@@ -9,6 +9,11 @@ use crate::report::{Format, Words};
 
 /// Compare models as `compare` does, and write the report to files.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench report --model TUNED --base MODEL --corpus corpus.jsonl --questions eval.jsonl --output report.html
+  weldbench report --model TUNED --base MODEL --corpus corpus.jsonl --questions eval.jsonl \\
+                   --output 报告.html --output 报告.csv --language zh --title 焊接检索")]
 pub struct Report {
     #[command(flatten)]
     comparing: Comparing,

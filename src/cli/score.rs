@@ -19,6 +19,10 @@ use crate::workspace::Workspace;
 /// The model is a reranker or an embedding model. The options have the names of FlagEmbedding's
 /// add_reranker_score.py, with underscores or hyphens. All else in the rows stays.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench score --model BAAI/bge-reranker-v2-m3 --input_file mined.jsonl --output_file scored.jsonl
+  weldbench score --model BAAI/bge-m3 --method hybrid --input_file rows.jsonl --output_file scored.jsonl")]
 pub struct Score {
     /// JSONL file with rows.
     #[arg(long = "input_file", alias = "input-file", value_name = "FILE")]

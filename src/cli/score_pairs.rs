@@ -12,6 +12,9 @@ use crate::model::{EmbeddingModel, PairScores};
 
 /// Score pairs of a question and a passage, as FlagEmbedding's `compute_score` does; a line of JSON a pair.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench score-pairs --model MODEL --input pairs.jsonl")]
 pub struct ScorePairs {
     /// Folder of the model.
     #[arg(long, value_name = "FOLDER")]

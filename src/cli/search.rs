@@ -14,6 +14,10 @@ use crate::workspace::Workspace;
 
 /// Ask a model a question and list the passages that it finds, alone or beside another model.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench search --model TUNED --base MODEL --corpus corpus.jsonl \"焊缝气孔怎么来的\"
+  weldbench search --model BAAI/bge-m3 --corpus corpus.jsonl --method hybrid --k 10 --json \"What causes porosity?\"")]
 pub struct Search {
     #[command(flatten)]
     models: Models,

@@ -11,6 +11,10 @@ use crate::jobs::Failure;
 /// Rows that share a question or a passage stay on one side, and so do rows that hang together through others.
 /// Lines are written as they are; lines that cannot be used are on neither side.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench split rows.jsonl --train train.jsonl --eval eval.jsonl
+  weldbench split rows.jsonl --train train.jsonl --eval eval.jsonl --share 0.1 --shared-negatives")]
 pub struct Split {
     /// JSONL file with rows.
     #[arg(value_name = "FILE")]

@@ -19,6 +19,13 @@ use crate::workspace::{Runs, Workspace};
 /// The options have FlagEmbedding's names, with underscores or hyphens; an old command line can be
 /// carried over word for word. Switches may stand alone or with True or False.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench train --preset quick-look --model_name_or_path BAAI/bge-m3 --train_data rows.jsonl
+  weldbench train --from-command old.sh --learning_rate 2e-5 --save-config run.toml
+  weldbench train --config run.toml
+  weldbench train --config run.toml --dry-run 3 --json
+  weldbench train --resume RUN")]
 pub struct Train {
     /// Device: auto, cpu, wgpu, wgpu:N, cuda or cuda:N, as `weldbench devices` lists them.
     #[arg(long, default_value_t = DeviceChoice::Auto, value_name = "DEVICE")]
@@ -207,7 +214,7 @@ fn tell(event: &TrainingEvent, json: bool, bar: Option<&mut Bar>) {
     if json {
         match serde_json::to_string(event) {
             Ok(line) => out::line(line),
-            Err(error) => log::error!("{error}"),
+            Err(error) => tracing::error!("{error}"),
         }
     }
     match (event, bar) {

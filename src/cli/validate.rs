@@ -13,6 +13,11 @@ use crate::model::ModelFolder;
 /// Ends with 1 if a line cannot be used. Warnings are on lines that can be used; notes are on what may well be meant
 /// so.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench validate rows.jsonl
+  weldbench validate train.jsonl --apart-from eval.jsonl --model BAAI/bge-m3 --passage_max_len 512
+  weldbench validate rows.jsonl --json | jq -r 'select(.kind == \"error\").line'")]
 pub struct Validate {
     /// JSONL files with questions, positives and negatives.
     #[arg(required = true, value_name = "FILE")]

@@ -10,7 +10,7 @@ pub fn leave_out_broken() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if let Err(error) = burn_cubecl::fusion::remove("ReduceBroadcasted") {
-            log::error!("{error}");
+            tracing::error!("{error}");
         }
     });
 }

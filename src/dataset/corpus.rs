@@ -6,10 +6,10 @@ use super::line::{BOM, split};
 use super::object::{Found, Object};
 use super::problem::{Fault, Field, Problem};
 use super::row::id_text;
+use crate::files;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::fs;
 use std::path::Path;
 
 /// A passage of a [`Corpus`].
@@ -56,7 +56,8 @@ impl Corpus {
     /// Only if the file cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
-        let source = fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+        let read = files::read_or_pipe(path, files::WHOLE);
+        let source = read.map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
         Ok(Self::from_bytes(&source))
     }
 

@@ -10,6 +10,7 @@ use super::error::DatasetError;
 use super::history::{Change, Way};
 use super::line::Ending;
 use super::step::StepName;
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -159,7 +160,7 @@ struct Contents {
 
 impl Contents {
     fn read(path: &Path) -> Result<Option<Self>, DatasetError> {
-        let bytes = match fs::read(path) {
+        let bytes = match files::read(path, files::WHOLE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(|error| journal_error(path, error))?,
         };
@@ -265,6 +266,7 @@ impl Journal {
         let Some(contents) = Contents::read(path)? else {
             return Ok(Reopened { journal: Self::new(path)?, steps: Vec::new(), lost: 0 });
         };
+        files::plain(path).map_err(failed)?;
         let journal = OpenOptions::new().append(true).open(path).map_err(failed)?;
         lock(&journal, path)?;
         let (good, lost, damaged) = (contents.good, contents.lost, contents.damaged);
@@ -274,6 +276,7 @@ impl Journal {
         if damaged {
             let mut copy = path.as_os_str().to_owned();
             copy.push(".damaged");
+            files::plain(Path::new(&copy)).map_err(failed)?;
             fs::copy(path, copy).map_err(failed)?;
         }
         journal.set_len(good).map_err(failed)?;

@@ -1,6 +1,6 @@
 //! The lines of a file: their bytes, and what they are found to be when they are looked at.
 
-use super::object::Found;
+use super::object::{Found, LONGEST_LINE};
 use super::patched::{Item, Numbered, Patched};
 use super::problem::Problem;
 use super::row::Row;
@@ -84,7 +84,7 @@ pub struct Reading {
 
 impl Reading {
     pub(super) fn of(text: &[u8]) -> Self {
-        if text.iter().all(u8::is_ascii_whitespace) {
+        if text.len() <= LONGEST_LINE && text.iter().all(u8::is_ascii_whitespace) {
             return Self { blank: true, ..Self::default() };
         }
         let (row, faults) = Row::read(text);

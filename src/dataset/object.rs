@@ -3,6 +3,12 @@
 use super::json::{Member, elements, members};
 use super::problem::{Fault, Field};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+/// Bytes of the longest line that is read as a row; the longest that a trainer could use has a tenth of it.
+pub(super) const LONGEST_LINE: usize = 16 << 20;
+/// Faults noted of one line.
+const MOST_FAULTS: usize = 100;
 
 /// A fault and its column (1-based, in characters).
 pub(super) type Found = (Option<usize>, Fault);
@@ -18,6 +24,9 @@ pub(super) struct Object<'a> {
 impl<'a> Object<'a> {
     /// Fails on a line that is not one JSON object.
     pub fn read(line: &'a [u8]) -> Result<Self, Found> {
+        if line.len() > LONGEST_LINE {
+            return Err((None, Fault::LineTooLong { bytes: line.len() }));
+        }
         let text = std::str::from_utf8(line).map_err(|error| {
             let good = String::from_utf8_lossy(&line[..error.valid_up_to()]);
             (Some(good.chars().count() + 1), Fault::InvalidUtf8)
@@ -28,12 +37,11 @@ impl<'a> Object<'a> {
             return Err((None, Fault::NotAnObject { found }));
         };
         let members = members(text);
-        let mut faults = Vec::new();
-        for (at, member) in members.iter().enumerate() {
-            if members[..at].iter().any(|other| other.key == member.key) {
-                faults.push((Some(column(text, member.key_span.start)), Fault::DuplicateKey(member.key.clone())));
-            }
-        }
+        let mut known = HashSet::with_capacity(members.len());
+        let again = members.iter().filter(|member| !known.insert(member.key.as_str())).take(MOST_FAULTS);
+        let faults = again
+            .map(|member| (Some(column(text, member.key_span.start)), Fault::DuplicateKey(member.key.clone())))
+            .collect();
         Ok(Self { text, members, fields, faults })
     }
 
@@ -82,7 +90,12 @@ impl<'a> Object<'a> {
         std::mem::take(&mut self.fields)
     }
 
+    /// Notes a fault. Of very many, those that make the line unusable for the first time are noted still.
     pub fn fault(&mut self, field: Field, fault: Fault) {
+        let is_bad = |(_, fault): &Found| fault.is_bad();
+        if self.faults.len() >= MOST_FAULTS && (!fault.is_bad() || self.faults.iter().any(is_bad)) {
+            return;
+        }
         let place = self.members.iter().rfind(|member| member.key == field.key);
         let start = place.map(|member| match field.item {
             None => member.value.start,
@@ -165,6 +178,15 @@ mod tests {
         assert_eq!(refused(br#"{"a": "\ud800"}"#).1, json("unexpected end of hex escape"));
         assert_eq!(refused(br#"[{"query": "q"}]"#), (None, "the line holds a list, not an object in braces".into()));
         assert_eq!(refused(b"{\"\xe7\x84\x8a\": \"\xff\"}"), (Some(8), "the line is not valid UTF-8".into()));
+    }
+
+    #[test]
+    fn a_line_that_no_row_fills_is_not_read() {
+        let line = format!("{{\"query\": \"{}\"}}", "a".repeat(LONGEST_LINE));
+        let why = format!("the line has {} bytes; a row has at most {LONGEST_LINE}", line.len());
+        assert_eq!(refused(line.as_bytes()), (None, why));
+        let most = format!("{{\"a\": \"{}\"}}", "a".repeat(LONGEST_LINE - 9));
+        assert!(most.len() == LONGEST_LINE && Object::read(most.as_bytes()).is_ok());
     }
 
     #[test]

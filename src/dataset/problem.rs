@@ -1,6 +1,7 @@
 //! What can be wrong with a line, in words, and what to do about it.
 
 use super::LineId;
+use super::object::LONGEST_LINE;
 use std::fmt;
 
 /// A fault of one line, with the place where it is now.
@@ -73,6 +74,8 @@ impl fmt::Display for Field {
 pub enum Fault {
     #[error("the line is not valid UTF-8")]
     InvalidUtf8,
+    #[error("the line has {bytes} bytes; a row has at most {LONGEST_LINE}")]
+    LineTooLong { bytes: usize },
     #[error("the line is not JSON: {0}")]
     NotJson(String),
     #[error("the line holds {found}, not an object in braces")]
@@ -120,6 +123,7 @@ pub enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FaultKind {
     InvalidUtf8,
+    LineTooLong,
     NotJson,
     NotAnObject,
     DuplicateKey,
@@ -165,8 +169,9 @@ impl Severity {
 }
 
 impl FaultKind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidUtf8,
+        Self::LineTooLong,
         Self::NotJson,
         Self::NotAnObject,
         Self::DuplicateKey,
@@ -193,6 +198,7 @@ impl FaultKind {
     pub fn key(self) -> &'static str {
         match self {
             Self::InvalidUtf8 => "invalid_utf8",
+            Self::LineTooLong => "line_too_long",
             Self::NotJson => "not_json",
             Self::NotAnObject => "not_an_object",
             Self::DuplicateKey => "duplicate_key",
@@ -239,6 +245,7 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         match self {
             Fault::InvalidUtf8 => FaultKind::InvalidUtf8,
+            Fault::LineTooLong { .. } => FaultKind::LineTooLong,
             Fault::NotJson(_) => FaultKind::NotJson,
             Fault::NotAnObject { .. } => FaultKind::NotAnObject,
             Fault::DuplicateKey(_) => FaultKind::DuplicateKey,
@@ -266,6 +273,7 @@ impl Fault {
     pub fn advice(&self) -> &'static str {
         match self {
             Fault::InvalidUtf8 => "Convert the file to UTF-8 (it may be GBK), or type the line anew",
+            Fault::LineTooLong { .. } => "Part it: one object a line, each with one question",
             Fault::NotJson(_) => {
                 "Correct the text at that column: one object a line, as in {\"query\": \"…\", \"pos\": [\"…\"]}"
             }

@@ -5,9 +5,9 @@
 
 use super::error::DatasetError;
 use super::save::Draft;
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -56,10 +56,13 @@ impl Reviews {
     /// # Errors
     /// If the file cannot be read, or a line of it is no review; the line is named.
     pub fn read(path: &Path) -> Result<Self, DatasetError> {
-        let text = match fs::read_to_string(path) {
+        let failed = |source| DatasetError::Read { path: path.to_owned(), source };
+        let bytes = match files::read_or_pipe(path, files::WHOLE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            text => text.map_err(|source| DatasetError::Read { path: path.to_owned(), source })?,
+            bytes => bytes.map_err(failed)?,
         };
+        let no_text = |error| failed(io::Error::new(io::ErrorKind::InvalidData, error));
+        let text = String::from_utf8(bytes).map_err(no_text)?;
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let entries = lines.map(|(at, line)| {
             serde_json::from_str::<Entry>(line).map(|entry| (entry.query, entry.review)).map_err(|error| {
@@ -106,6 +109,7 @@ impl Reviews {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn reviews_come_back_as_they_were_saved() {

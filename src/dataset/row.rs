@@ -4,6 +4,7 @@ use super::json::{Style, quote};
 use super::object::{Found, Object, type_name};
 use super::problem::{Fault, Field};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// The two lists of passages of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,19 +107,26 @@ impl Row {
             kind: object.optional_text("type"),
             other: object.rest(),
         };
+        let first_of = |side: Side| {
+            let mut first = HashMap::new();
+            for (at, passage) in row.passages(side).iter().enumerate() {
+                first.entry(passage.as_str()).or_insert(at);
+            }
+            first
+        };
+        let positives = first_of(Side::Positive);
         for (at, negative) in row.neg.iter().enumerate() {
-            if let Some(same) = row.pos.iter().position(|positive| positive == negative) {
+            if let Some(same) = positives.get(negative.as_str()) {
                 let negative = Field::item("neg", at);
-                let positive = Field::item("pos", same);
+                let positive = Field::item("pos", *same);
                 object.fault(negative, Fault::NegativeIsPositive { negative, positive });
             }
         }
-        for side in [Side::Positive, Side::Negative] {
-            let passages = row.passages(side);
-            for (at, passage) in passages.iter().enumerate() {
-                if let Some(same) = passages[..at].iter().position(|first| first == passage) {
+        for (side, first) in [(Side::Positive, positives), (Side::Negative, first_of(Side::Negative))] {
+            for (at, passage) in row.passages(side).iter().enumerate() {
+                if first[passage.as_str()] < at {
                     let again = Field::item(side.key(), at);
-                    let first = Field::item(side.key(), same);
+                    let first = Field::item(side.key(), first[passage.as_str()]);
                     object.fault(again, Fault::RepeatedPassage { again, first });
                 }
             }
@@ -227,9 +235,12 @@ fn parallel(object: &mut Object, key: &'static str, passages: usize) -> Option<V
 fn scores(object: &mut Object, side: Side, passages: usize) -> Option<Vec<f64>> {
     let key = side.scores_key();
     let items = parallel(object, key, passages)?;
-    let numbers: Vec<_> = items.iter().map_while(Value::as_f64).collect();
+    // A score is computed with as a 32-bit float, in which a larger one is infinite.
+    let finite = |number: &f64| (*number as f32).is_finite();
+    let numbers: Vec<_> = items.iter().map_while(|item| item.as_f64().filter(finite)).collect();
     if let Some(item) = items.get(numbers.len()) {
-        object.ignore(Field::item(key, numbers.len()), "a number", item);
+        let wanted = if item.is_number() { "a number of 32 bits" } else { "a number" };
+        object.ignore(Field::item(key, numbers.len()), wanted, item);
         return None;
     }
     Some(numbers)
@@ -326,6 +337,10 @@ mod tests {
                 "53: item 2 of `pos_scores` is a string, not a number, and is left out",
             ),
             (
+                r#"{"query": "q", "pos": ["a"], "pos_scores": [1e39]}"#,
+                "45: item 1 of `pos_scores` is a number, not a number of 32 bits, and is left out",
+            ),
+            (
                 r#"{"query": "q", "pos": ["a"], "pos_ids": [[]]}"#,
                 "42: item 1 of `pos_ids` is a list, not an id, and is left out",
             ),
@@ -343,6 +358,21 @@ mod tests {
             assert_eq!(row.pos_scores, None);
             assert_eq!(row.pos_ids, None);
         }
+    }
+
+    /// Looking for the same text among all others would take minutes, and one fault more than the memory.
+    #[test]
+    fn a_line_of_very_many_passages_is_soon_read() {
+        let started = std::time::Instant::now();
+        let passages = vec!["\"\""; 300_000].join(",");
+        let line = format!("{{\"query\": \"q\", \"neg\": [{passages}], \"pos\": [\"a\", \"\"], \"\": 1, \"\": 2}}");
+        let (row, faults) = Row::read(line.as_bytes());
+        assert!(row.is_none() && faults.iter().filter(|(_, fault)| fault.is_bad()).count() == 2);
+        assert!(faults.len() < 200 && faults.iter().any(|(_, fault)| matches!(fault, Fault::EmptyNegative(_))));
+        let keys: String = (0..100_000).map(|key| format!("\"{key}\": 1, ")).collect();
+        let line = format!("{{{keys}\"query\": \"q\", \"pos\": [\"a\"]}}");
+        assert_eq!(Row::read(line.as_bytes()).0.unwrap().other.len(), 100_000);
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::error::DatasetError;
 use super::watch::Watch;
+use crate::files::{self, Kind};
 use memmap2::MmapMut;
 use rayon::prelude::*;
 use std::fs::File;
@@ -55,7 +56,7 @@ impl Source {
         if let Some(read) = read_large(path, watch) {
             return Ok(read);
         }
-        let bytes = read_plain(path, watch).map_err(|source| match source.kind() {
+        let bytes = read_plain(path, watch, files::PIPE).map_err(|source| match source.kind() {
             io::ErrorKind::Interrupted => DatasetError::Cancelled,
             _ => DatasetError::Read { path: path.to_owned(), source },
         })?;
@@ -64,10 +65,12 @@ impl Source {
     }
 }
 
-/// Reads to the end, which a pipe may never come to; [`io::ErrorKind::Interrupted`] once it was cancelled.
-fn read_plain(path: &Path, watch: &Watch) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let size = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+/// Reads to the end, which a pipe may never come to: after `from_pipe` bytes it is refused.
+/// [`io::ErrorKind::Interrupted`] once it was cancelled.
+fn read_plain(path: &Path, watch: &Watch, from_pipe: u64) -> io::Result<Vec<u8>> {
+    let mut file = files::open(path, Kind::FileOrPipe)?;
+    let found = file.metadata()?;
+    let size = usize::try_from(found.len()).unwrap_or_default();
     watch.begin(size);
     let mut bytes = Vec::with_capacity(size);
     loop {
@@ -77,6 +80,10 @@ fn read_plain(path: &Path, watch: &Watch) -> io::Result<Vec<u8>> {
         }
         if read == 0 {
             return Ok(bytes);
+        }
+        let limit = if found.is_file() { files::WHOLE.max(found.len().saturating_mul(2)) } else { from_pipe };
+        if bytes.len() as u64 > limit {
+            return Err(files::too_large(bytes.len() as u64, limit));
         }
     }
 }
@@ -95,7 +102,7 @@ fn read_large(path: &Path, watch: &Watch) -> Option<(Source, Seen)> {
     let mut bytes = MmapMut::map_anon(size).ok()?;
     #[cfg(target_os = "linux")]
     if let Err(error) = bytes.advise(memmap2::Advice::HugePage) {
-        log::debug!("no huge pages: {error}");
+        tracing::debug!("no huge pages: {error}");
     }
     // In the order of the file, which disks are quick with: each core takes the part that comes next.
     let parts = bytes.chunks_mut(PART).enumerate().par_bridge().map(|(number, part)| {
@@ -186,6 +193,27 @@ mod tests {
                 breaks: memchr::memchr_iter(b'\n', &bytes).collect(),
             };
             prop_assert_eq!(Seen::in_parts(&bytes, size), expected);
+        }
+    }
+
+    /// `yes` writes until nobody reads any more.
+    #[test]
+    #[cfg(unix)]
+    fn a_pipe_without_an_end_is_read_up_to_a_limit_and_a_device_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut writer = std::process::Command::new("sh").arg("-c").arg("yes >\"$0\"").arg(&pipe).spawn().unwrap();
+        let error = read_plain(&pipe, &Watch::default(), 3 << 20).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert!(error.to_string().contains("it has 4 MiB or more; at most 3 MiB"), "{error}");
+        writer.wait().unwrap();
+        let mut writer = std::process::Command::new("sh").arg("-c").arg("echo q >\"$0\"").arg(&pipe).spawn().unwrap();
+        assert_eq!(read_plain(&pipe, &Watch::default(), 3 << 20).unwrap(), b"q\n");
+        writer.wait().unwrap();
+        for (path, what) in [(Path::new("/dev/zero"), "a device"), (folder.path(), "a folder")] {
+            let error = Source::read(path, &Watch::default()).unwrap_err().to_string();
+            assert!(error.contains(&format!("it is {what}, not a file")) && error.contains("cannot read /"), "{error}");
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::error::DatasetError;
 use super::line::BOM;
 use super::row::id_text;
+use crate::files::{self, Kind};
 
 /// A text and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,8 @@ pub struct TextLines {
 
 impl TextLines {
     pub fn open(path: &Path, field: &str) -> Result<Self, DatasetError> {
-        let file = File::open(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+        let file = files::open(path, Kind::FileOrPipe)
+            .map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), reader: BufReader::new(file), field: field.to_owned(), line: 0 })
     }
 

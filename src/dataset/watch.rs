@@ -1,6 +1,8 @@
 //! How far work on many lines has come, and whether it is still wanted.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// Shared by who works and who waits.
 #[derive(Debug, Default)]
@@ -8,6 +10,7 @@ pub struct Watch {
     done: AtomicUsize,
     total: AtomicUsize,
     is_cancelled: AtomicBool,
+    begun: Mutex<Option<Instant>>,
 }
 
 impl Watch {
@@ -15,6 +18,9 @@ impl Watch {
     pub fn begin(&self, total: usize) {
         self.done.store(0, Relaxed);
         self.total.store(total, Relaxed);
+        if let Ok(mut begun) = self.begun.lock() {
+            *begun = Some(Instant::now());
+        }
     }
 
     /// Says that so much more is done; false once the work is to end.
@@ -44,5 +50,12 @@ impl Watch {
     pub fn share(&self) -> Option<f32> {
         let total = self.total();
         (total > 0).then(|| (self.done() as f32 / total as f32).min(1.0))
+    }
+
+    /// How long it will take at the pace so far; `None` in the first second, when nobody can know.
+    pub fn left(&self) -> Option<Duration> {
+        let passed = self.begun.lock().ok()?.as_ref()?.elapsed();
+        let share = self.share().filter(|share| *share > 0.0 && passed >= Duration::from_secs(1))?;
+        Some(passed.mul_f32((1.0 - share) / share))
     }
 }

@@ -1,5 +1,6 @@
 //! One piece of long work, seen from both sides: [`Job`] from outside, [`JobContext`] from inside.
 
+use std::collections::VecDeque;
 use std::ops::{ControlFlow, Deref};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -44,6 +45,8 @@ pub struct Progress {
     pub seconds: f64,
     /// Time left in this stage, once there is something to judge it by.
     pub left: Option<Duration>,
+    /// Units a second of late, once there is something to judge it by.
+    pub rate: Option<f64>,
 }
 
 impl Progress {
@@ -75,12 +78,39 @@ struct State {
     first: Option<(Duration, usize)>,
     /// The clock when the stage last came forward.
     last: Duration,
+    /// The clock and `done` now and then in the last seconds.
+    lately: VecDeque<(Duration, usize)>,
 }
+
+/// What a rate is judged by: at least and about this much time.
+const RATE_LEAST: Duration = Duration::from_millis(500);
+const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 impl State {
     fn left(&self) -> Option<Duration> {
         time_left(self.first?, (self.last, self.done), self.total, self.clock.time())
     }
+
+    fn rate(&self) -> Option<f64> {
+        rate(self.lately.front().copied()?, self.done, self.clock.time())
+    }
+
+    /// Takes note of how far the stage is now.
+    fn note(&mut self) {
+        let now = self.last;
+        if self.lately.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= RATE_LEAST / 2) {
+            self.lately.push_back((now, self.done));
+        }
+        while self.lately.len() > 2 && now.saturating_sub(self.lately[1].0) >= RATE_WINDOW {
+            self.lately.pop_front();
+        }
+    }
+}
+
+/// Units a second from a report of (time, done) until `now`.
+fn rate(from: (Duration, usize), done: usize, now: Duration) -> Option<f64> {
+    let took = now.checked_sub(from.0).filter(|took| *took >= RATE_LEAST)?;
+    Some(done.checked_sub(from.1)? as f64 / took.as_secs_f64())
 }
 
 /// Time left at `now`, judged by the pace between a stage's first and last report of (time, done).
@@ -161,6 +191,7 @@ impl JobHandle {
             unit: state.unit,
             seconds: state.clock.time().as_secs_f64(),
             left: if state.status.is_over() { None } else { state.left() },
+            rate: if state.status.is_over() { None } else { state.rate() },
         }
     }
 
@@ -262,6 +293,7 @@ impl<E> JobContext<E> {
         let mut state = self.shared.state();
         (state.stage, state.unit) = (stage.into(), unit);
         (state.done, state.total, state.first) = (0, 0, None);
+        state.lately.clear();
         drop(state);
         self.shared.tell();
     }
@@ -274,6 +306,7 @@ impl<E> JobContext<E> {
         if state.first.is_none() && done > 0 {
             state.first = Some((state.last, done));
         }
+        state.note();
         drop(state);
         self.shared.tell();
     }
@@ -350,6 +383,7 @@ pub(super) fn pair<E>(
             clock: Clock::default(),
             first: None,
             last: Duration::ZERO,
+            lately: VecDeque::new(),
         }),
         changed: Condvar::new(),
         reports,
@@ -394,6 +428,15 @@ pub(super) fn run<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_of_the_last_seconds_and_falls_while_nothing_comes() {
+        let millis = Duration::from_millis;
+        assert_eq!(rate((millis(1000), 100), 300, millis(3000)), Some(100.0));
+        assert_eq!(rate((millis(1000), 100), 300, millis(5000)), Some(50.0));
+        assert_eq!(rate((millis(1000), 100), 300, millis(1400)), None);
+        assert_eq!(rate((millis(1000), 400), 300, millis(3000)), None, "it began anew");
+    }
 
     #[test]
     fn time_left_follows_the_pace_after_the_first_report() {

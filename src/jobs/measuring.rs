@@ -2,12 +2,13 @@
 
 use super::{Job, Jobs};
 use crate::compute::DeviceInfo;
+use crate::model::folder_name;
 use crate::training::{Pace, TrainingConfig, TrainingFile, measure};
 
 /// Measures how fast the run that `config` describes is on these rows; its one event is the pace.
 pub fn start(jobs: &Jobs, config: TrainingConfig, device: DeviceInfo, files: Vec<TrainingFile>) -> Job<Pace> {
-    let model = config.model_name_or_path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    jobs.start(&device.clone(), format!("Measure {model}"), move |room, context| {
+    let title = format!("Measure {}", folder_name(&config.model_name_or_path));
+    jobs.start(&device.clone(), title, move |room, context| {
         context.stage("measuring", "micro-batches");
         // What is measured must have the memory that the run will have.
         room.clear();

@@ -34,6 +34,7 @@ mod error;
 pub mod explain;
 pub mod export_job;
 mod failure;
+pub mod fetching;
 pub mod import_run;
 mod instruction;
 mod job;

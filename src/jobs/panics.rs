@@ -34,6 +34,7 @@ pub(super) fn catch<T>(
 
 /// Writes what is known of a panic; `None` where that cannot be written either.
 fn report(folder: &Path, title: &str, panic: &Panic) -> Option<PathBuf> {
+    crate::files::plain(folder).ok()?;
     fs::create_dir_all(folder).ok()?;
     let now = Utc::now();
     let name = |number: usize| match number {

@@ -69,7 +69,7 @@ impl Jobs {
         self.remember(job.handle());
         // Without a thread the work is dropped, which ends the job with a failure.
         if let Err(error) = thread::Builder::new().spawn(move || job::run(context, |_| None, work)) {
-            log::error!("no thread: {error}");
+            tracing::error!("no thread: {error}");
         }
         job
     }
@@ -120,7 +120,7 @@ fn worker(device: DeviceInfo) -> Sender<Task> {
         }
     });
     if let Err(error) = spawned {
-        log::error!("no thread: {error}");
+        tracing::error!("no thread: {error}");
     }
     sender
 }

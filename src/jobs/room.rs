@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::Failure;
 use crate::compute::DeviceInfo;
-use crate::model::{EmbeddingModel, EncodeOptions, ModelFolder, Reranker};
+use crate::model::{EmbeddingModel, EncodeOptions, ModelFolder, Reranker, hub};
 use crate::retrieval::Index;
 
 /// Models, and indexes, kept at a time: base, tuned, and the one before.
@@ -116,6 +116,7 @@ impl Room {
     }
 
     fn kept(&mut self, path: &Path) -> Result<&mut Kept, Failure> {
+        let path = &*hub::resolve(path)?;
         let stamp = stamp(path);
         let known = self.models.iter().position(|kept| kept.path == path).map(|place| self.models.remove(place));
         let kept = match known.filter(|kept| kept.stamp == stamp) {

@@ -12,7 +12,7 @@ use self::evaluation::EvaluationSet;
 use self::record::Record;
 use super::{Failure, Job, JobContext, Jobs};
 use crate::compute::DeviceInfo;
-use crate::model::EmbeddingModel;
+use crate::model::{EmbeddingModel, folder_name, hub};
 use crate::training::card::languages;
 use crate::training::{
     Checkpoints, Command, Evaluation, Host, Outcome, Places, TrainingConfig, TrainingError, TrainingEvent,
@@ -39,6 +39,7 @@ impl TrainRequest {
         device: DeviceInfo,
         files: Vec<TrainingFile>,
     ) -> Result<Self, Failure> {
+        config.model_name_or_path = hub::resolve(&config.model_name_or_path)?.into_owned();
         // What is written down must be found again from any folder.
         let data = config.train_data.iter_mut().chain(&mut config.eval_data);
         let places = data.chain(&mut config.output_dir).chain(&mut config.eval_corpus);
@@ -49,16 +50,11 @@ impl TrainRequest {
         if !problems.is_empty() {
             return Err(Failure::new(problems.join(", "), "correct this and start again"));
         }
-        if let Some(output) = config.output_dir.as_ref()
-            && !config.overwrite_output_dir
-            && !is_free(output)
-        {
-            return Err(TrainingError::OutputExists(output.clone()).into());
-        }
+        check_output(&config)?;
         let evaluation = EvaluationSet::read(&config)?;
         let data: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
         let run = runs.create(&NewRun {
-            name: &name(&config.model_name_or_path),
+            name: &folder_name(&config.model_name_or_path),
             base_model: &config.model_name_or_path,
             data: &data,
             device: &device.label(),
@@ -75,11 +71,30 @@ impl TrainRequest {
 
     /// Goes on with the run in a folder, from the last checkpoint or else from the beginning. `config` is
     /// [`config_of`] the folder, perhaps changed. The second value are remarks on the data.
-    pub fn resume(folder: &Path, config: TrainingConfig, device: DeviceInfo) -> Result<(Self, Vec<String>), Failure> {
+    ///
+    /// The model goes to `output_dir` if that is set now, else into the run's folder, wherever the record would have it:
+    /// somebody else may have written that.
+    pub fn resume(
+        folder: &Path,
+        mut config: TrainingConfig,
+        device: DeviceInfo,
+    ) -> Result<(Self, Vec<String>), Failure> {
         let paths: Vec<PathBuf> = config.train_data.iter().map(|path| folder.join(path)).collect();
-        let (files, warnings) = read_files(&paths)?;
+        let (files, mut warnings) = read_files(&paths)?;
         let evaluation = EvaluationSet::read(&config)?;
-        let run = Run::resume(folder)?;
+        if let Some(output) = &mut config.output_dir {
+            *output = std::path::absolute(&*output).unwrap_or_else(|_| output.clone());
+        }
+        check_output(&config)?;
+        let mut run = Run::resume(folder)?;
+        if let Some(elsewhere) = run.record().model.as_ref().filter(|model| Some(*model) != config.output_dir.as_ref())
+        {
+            warnings.push(format!(
+                "the model goes into the run's folder now, not to {}; give output_dir again if it is to go there",
+                elsewhere.display()
+            ));
+        }
+        run.update(|record| record.model = config.output_dir.clone())?;
         let resume = Some(Checkpoints::steps(&run.checkpoints()).last().copied().unwrap_or(0));
         run.set_config(&toml::to_string(&config)?)?;
         Ok((Self { config, device, files, run, resume, evaluation }, warnings))
@@ -100,9 +115,11 @@ impl TrainRequest {
     }
 }
 
-/// The options of the run in a folder.
+/// The options of the run in a folder, but for the place of its model: a folder that somebody else has made must not say
+/// what is written over.
 pub fn config_of(folder: &Path) -> Result<TrainingConfig, Failure> {
-    Ok(toml::from_str(&Run::open(folder)?.config()?)?)
+    let config: TrainingConfig = toml::from_str(&Run::open(folder)?.config()?)?;
+    Ok(TrainingConfig { output_dir: None, overwrite_output_dir: false, ..config })
 }
 
 /// The reins of a run beside its job's.
@@ -125,7 +142,7 @@ impl Steering {
 /// Puts a run into the queue of its device.
 pub fn start(jobs: &Jobs, request: TrainRequest) -> (Job<TrainingEvent>, Steering) {
     let (sender, commands) = channel();
-    let title = format!("Train {}", name(&request.config.model_name_or_path));
+    let title = format!("Train {}", folder_name(&request.config.model_name_or_path));
     let device = request.device.clone();
     // From here on the run is over when this ends, however it ends.
     let TrainRequest { config, device: on, files, run, resume, evaluation } = request;
@@ -212,9 +229,14 @@ impl Host for JobHost<'_> {
     }
 }
 
-/// The last part of a model folder's path.
-fn name(folder: &Path) -> String {
-    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+/// Refuses to replace what is in the folder that the model is to go to, unless that was asked for.
+fn check_output(config: &TrainingConfig) -> Result<(), Failure> {
+    match &config.output_dir {
+        Some(output) if !config.overwrite_output_dir && !is_free(output) => {
+            Err(TrainingError::OutputExists(output.clone()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a folder is not there, or is empty.
@@ -418,6 +440,41 @@ mod tests {
         assert!(failure.why.contains("no/such/model"), "{failure}");
         let run = only_run(&runs);
         assert_eq!((run.record().state, &run.record().failure), (RunState::Failed, &Some(failure.to_string())));
+    }
+
+    #[test]
+    fn a_run_from_elsewhere_writes_nothing_outside_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let documents = folder.path().join("documents");
+        std::fs::create_dir(&documents).unwrap();
+        std::fs::write(documents.join("letter"), "dear").unwrap();
+        let runs = Runs::new(folder.path().join("runs"));
+        let jobs = Jobs::new(|| ());
+        let (job, _) = start(&jobs, request(&runs, |config| config.max_steps = Some(2)).unwrap());
+        assert_eq!(job.wait(), Status::Done);
+        // What somebody else may write into a run's folder.
+        let run = only_run(&runs).folder().to_path_buf();
+        let record = std::fs::read_to_string(run.join("run.json")).unwrap();
+        let mut record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        record["model"] = serde_json::json!(documents);
+        std::fs::write(run.join("run.json"), record.to_string()).unwrap();
+        let config = std::fs::read_to_string(run.join("config.toml")).unwrap();
+        let config = config.replace("overwrite_output_dir = false", "overwrite_output_dir = true");
+        std::fs::write(run.join("config.toml"), format!("output_dir = {documents:?}\n{config}")).unwrap();
+        std::fs::remove_dir_all(run.join("model")).unwrap();
+        let resume = |config: TrainingConfig| TrainRequest::resume(&run, config, choose(DeviceChoice::Cpu)?);
+
+        let (request, warnings) = resume(config_of(&run).unwrap()).unwrap();
+        assert!(warnings.iter().any(|warning| warning.contains("output_dir")), "{warnings:?}");
+        assert_eq!(request.output(), run.join("model"));
+        assert_eq!(start(&jobs, request).0.wait(), Status::Done);
+        assert!(run.join("model/model.safetensors").is_file());
+        assert_eq!(std::fs::read_to_string(documents.join("letter")).unwrap(), "dear");
+        // Where a person says so it goes there, and never over something.
+        let given = |place: &Path| TrainingConfig { output_dir: Some(place.into()), ..config_of(&run).unwrap() };
+        assert!(resume(given(&documents)).err().unwrap().to_string().contains("overwrite_output_dir"));
+        let place = folder.path().join("tuned");
+        assert_eq!(resume(given(&place)).unwrap().0.output(), place);
     }
 
     #[test]

@@ -142,6 +142,6 @@ fn open_cache(folder: &Path, fingerprint: &str, kind: TextKind, options: &Encode
     let EncodeOptions { max_length, sparse, colbert, .. } = options;
     let name = format!("{kind:?} max_length={max_length} sparse={sparse} colbert={colbert}");
     EmbeddingCache::open(folder, fingerprint, &name)
-        .map_err(|error| log::warn!("vectors are computed anew: {error}"))
+        .map_err(|error| tracing::warn!("vectors are computed anew: {error}"))
         .ok()
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::ModelError;
+use super::folder::place;
+use crate::files;
 
 /// The shape of an encoder, read from Hugging Face's `config.json`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -54,8 +56,8 @@ fn gelu() -> String {
 impl EncoderConfig {
     /// Reads and checks `config.json` of a model folder.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
-        let path = folder.join("config.json");
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let path = place(folder, "config.json")?;
+        let text = files::read_text(&path, files::WORDS).map_err(|error| {
             ModelError::file(&path, format!("{error}; a model folder holds config.json, tokenizer.json and model.safetensors or pytorch_model.bin"))
         })?;
         let config: Self = serde_json::from_str(&text).map_err(|error| ModelError::file(&path, error))?;
@@ -87,6 +89,21 @@ impl EncoderConfig {
         ];
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(format!("{name} is 0"));
+        }
+        // Far above every model of these types, and low enough that no product of two of them overflows.
+        let most = |name: &str| match name {
+            "vocab_size" | "max_position_embeddings" => 16 << 20,
+            "num_hidden_layers" | "num_attention_heads" | "type_vocab_size" => 4096,
+            _ => 256 << 10,
+        };
+        if let Some((name, size)) = sizes.iter().find(|(name, size)| *size > most(name)) {
+            return Err(format!("{name} is {size}, which no model has: at most {} can be read", most(name)));
+        }
+        if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps < 1.0) {
+            return Err(format!("layer_norm_eps is {}; it must lie between 0 and 1", self.layer_norm_eps));
+        }
+        if self.padding_id() >= self.vocab_size {
+            return Err(format!("pad_token_id is {}, of {} tokens", self.padding_id(), self.vocab_size));
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(format!(
@@ -130,5 +147,47 @@ impl EncoderConfig {
     /// The longest text in tokens that the position embeddings allow.
     pub fn longest(&self) -> usize {
         self.max_position_embeddings - self.first_position()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(name: &str, value: Value) -> Result<EncoderConfig, ModelError> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = json!({
+            "model_type": "xlm-roberta", "vocab_size": 100, "hidden_size": 8, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 20,
+        });
+        config[name] = value;
+        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+        EncoderConfig::read(folder.path())
+    }
+
+    #[test]
+    fn numbers_that_no_model_has_are_refused_with_their_name() {
+        assert!(read("hidden_size", json!(16)).is_ok());
+        for (name, value, reason) in [
+            ("hidden_size", json!(1_000_000_000_000_u64), "at most 262144"),
+            ("num_hidden_layers", json!(1_000_000_000), "at most 4096"),
+            ("vocab_size", json!(u64::MAX), "at most"),
+            ("intermediate_size", json!(0), "is 0"),
+            ("num_attention_heads", json!(3), "cannot be split"),
+            ("max_position_embeddings", json!(-1), "invalid value"),
+            ("hidden_size", json!(8.5), "invalid type"),
+            ("pad_token_id", json!(u64::MAX), "of 100 tokens"),
+            ("layer_norm_eps", json!(0.0), "between 0 and 1"),
+            ("hidden_dropout_prob", json!(1.5), "below 1"),
+        ] {
+            let error = read(name, value).unwrap_err().to_string();
+            assert!(error.contains("config.json") && error.contains(reason), "{name}: {error}");
+        }
+        for text in ["", "[]", "{", "null", "\u{0}", &"[".repeat(100_000)] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("config.json"), text).unwrap();
+            assert!(EncoderConfig::read(folder.path()).unwrap_err().to_string().contains("config.json"));
+        }
     }
 }

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::config::EncoderConfig;
 use super::heads::{COLBERT, Pooling, SPARSE};
+use super::sentence::SentenceConfig;
 use super::tokenizer::Tokenizer;
 use super::weights::Weights;
-use super::{ModelError, TextKind};
+use super::{ModelError, TextKind, hub};
+use crate::files;
 
 /// What a model folder says of itself; its weights are not read.
 #[derive(Clone)]
@@ -18,25 +20,16 @@ pub struct ModelFolder {
     path: PathBuf,
     config: EncoderConfig,
     tokenizer: Tokenizer,
-    pooling: Pooling,
-    normalize: bool,
+    sentence: SentenceConfig,
     max_length: usize,
-    query_prefix: String,
-    passage_prefix: String,
     fingerprint: OnceLock<String>,
 }
 
-#[derive(Deserialize)]
-struct SentenceModule {
-    #[serde(default)]
-    path: String,
-    #[serde(rename = "type")]
-    kind: String,
-}
-
 impl ModelFolder {
-    /// Reads `config.json`, `tokenizer.json` and, where they are, the sentence-transformers files.
+    /// Reads `config.json`, `tokenizer.json` and, where they are, the sentence-transformers files. The name of a model
+    /// of the hub stands for its folder in the cache.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let path = &*hub::resolve(path)?;
         if !path.is_dir() {
             return Err(ModelError::file(
                 path,
@@ -55,27 +48,12 @@ impl ModelFolder {
                 ),
             ));
         }
-        let modules = read_json::<Vec<SentenceModule>>(&path.join("modules.json"))?;
-        let pooling = match modules.iter().flatten().find(|module| module.kind.ends_with("Pooling")) {
-            Some(module) => read_pooling(&path.join(&module.path).join("config.json"))?,
-            None => Pooling::Cls,
-        };
-        let normalize =
-            modules.as_ref().is_none_or(|modules| modules.iter().any(|module| module.kind.ends_with("Normalize")));
-        let sentence = read_json::<Value>(&path.join("sentence_bert_config.json"))?.unwrap_or_default();
-        let max_length =
-            sentence["max_seq_length"].as_u64().map_or(usize::MAX, |length| length as usize).min(config.longest());
-        let own = read_json::<Value>(&path.join("config_sentence_transformers.json"))?.unwrap_or_default();
-        let prompt = |names: &[&str]| {
-            names.iter().find_map(|name| own["prompts"][*name].as_str()).unwrap_or_default().to_owned()
-        };
+        let sentence = SentenceConfig::read(path)?;
+        let tokenizer = if sentence.lower_case { tokenizer.in_small_letters()? } else { tokenizer };
         Ok(Self {
             path: path.to_path_buf(),
-            pooling,
-            normalize,
-            max_length,
-            query_prefix: prompt(&["query"]),
-            passage_prefix: prompt(&["passage", "document"]),
+            max_length: sentence.max_length.unwrap_or(usize::MAX).min(config.longest()),
+            sentence,
             config,
             tokenizer,
             fingerprint: OnceLock::new(),
@@ -86,13 +64,13 @@ impl ModelFolder {
         &self.path
     }
 
-    /// The folder's own name; of `…/RUN/model` the run's.
+    /// The folder's own name as [`folder_name`] says it; of `…/RUN/model` the run's.
     pub fn name(&self) -> String {
         let mut path = self.path.as_path();
         if path.file_name().is_some_and(|name| name == "model") {
             path = path.parent().unwrap_or(path);
         }
-        path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+        folder_name(path)
     }
 
     pub fn config(&self) -> &EncoderConfig {
@@ -117,12 +95,12 @@ impl ModelFolder {
     }
 
     pub fn pooling(&self) -> Pooling {
-        self.pooling
+        self.sentence.pooling
     }
 
     /// Whether dense and ColBERT vectors are scaled to length 1.
     pub fn normalize(&self) -> bool {
-        self.normalize
+        self.sentence.normalize
     }
 
     /// Whether the folder has sparse and ColBERT heads.
@@ -143,11 +121,7 @@ impl ModelFolder {
 
     /// What the model expects before a text of this kind.
     pub fn prefix(&self, kind: TextKind) -> &str {
-        match kind {
-            TextKind::Query => &self.query_prefix,
-            TextKind::Passage => &self.passage_prefix,
-            TextKind::InstructedQuery => "",
-        }
+        self.sentence.prefix(kind)
     }
 
     /// A hash of everything that decides a text's vectors: weights, tokenizer and configuration.
@@ -158,13 +132,19 @@ impl ModelFolder {
         let mut hasher = blake3::Hasher::new();
         hasher.update(
             format!(
-                "{:?} {:?} {} {} {:?} {:?}",
-                self.config, self.pooling, self.normalize, self.max_length, self.query_prefix, self.passage_prefix
+                "{:?} {:?} {} {} {:?} {:?}{}",
+                self.config,
+                self.sentence.pooling,
+                self.sentence.normalize,
+                self.max_length,
+                self.sentence.query_prefix,
+                self.sentence.passage_prefix,
+                if self.sentence.lower_case { " lower case" } else { "" }
             )
             .as_bytes(),
         );
         let mut files = Weights::files(&self.path)?;
-        files.push(self.path.join("tokenizer.json"));
+        files.extend(Tokenizer::files(&self.path));
         for file in files {
             let mut content = std::fs::File::open(&file).map_err(|error| ModelError::file(&file, error))?;
             std::io::copy(&mut content, &mut hasher).map_err(|error| ModelError::file(&file, error))?;
@@ -174,15 +154,14 @@ impl ModelFolder {
 
     /// The same folder, pooling and normalising as a run was told to.
     pub fn with_pooling(mut self, pooling: Pooling, normalize: bool) -> Self {
-        self.pooling = pooling;
-        self.normalize = normalize;
+        (self.sentence.pooling, self.sentence.normalize) = (pooling, normalize);
         self.fingerprint = OnceLock::new();
         self
     }
 
     /// The folder's files beside the weights: (name, content), as a tuned model carries them on.
     pub(super) fn companions(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, ModelError> {
-        let mut files = Vec::new();
+        let mut companions = Vec::new();
         for name in [
             "tokenizer.json",
             "tokenizer_config.json",
@@ -191,72 +170,43 @@ impl ModelFolder {
             "vocab.txt",
             "config_sentence_transformers.json",
         ] {
-            let path = self.path.join(name);
+            let path = place(&self.path, name)?;
             if path.is_file() {
-                files.push((name.into(), std::fs::read(&path).map_err(|error| ModelError::file(&path, error))?));
+                let content = files::read(&path, files::WORDS).map_err(|error| ModelError::file(&path, error))?;
+                companions.push((name.into(), content));
             }
         }
-        let path = self.path.join("config.json");
+        let path = place(&self.path, "config.json")?;
         let mut config: Value = read_json(&path)?.unwrap_or_default();
         if let Some(config) = config.as_object_mut() {
             // The weights are written as plain 32-bit floats.
             config.remove("quantization_config");
             config.insert("torch_dtype".into(), "float32".into());
         }
-        let mut modules = vec![module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling")];
-        if self.normalize {
-            modules.push(module(2, "2_Normalize", "Normalize"));
+        let sentence = self.sentence.files(self.hidden_size(), self.max_length);
+        for (name, content) in [("config.json", config)].into_iter().chain(sentence) {
+            companions.push((name.into(), format!("{content:#}\n").into_bytes()));
         }
-        let pooling = json!({
-            "word_embedding_dimension": self.hidden_size(),
-            "pooling_mode_cls_token": self.pooling == Pooling::Cls,
-            "pooling_mode_mean_tokens": self.pooling == Pooling::Mean,
-            "pooling_mode_max_tokens": false,
-            "pooling_mode_mean_sqrt_len_tokens": false,
-            "pooling_mode_weightedmean_tokens": false,
-            "pooling_mode_lasttoken": self.pooling == Pooling::LastToken,
-            "include_prompt": true,
-        });
-        let sentence = json!({ "max_seq_length": self.max_length, "do_lower_case": false });
-        for (name, content) in [
-            ("config.json", config),
-            ("modules.json", Value::Array(modules)),
-            ("1_Pooling/config.json", pooling),
-            ("sentence_bert_config.json", sentence),
-        ] {
-            files.push((name.into(), format!("{content:#}\n").into_bytes()));
-        }
-        Ok(files)
+        Ok(companions)
     }
 }
 
-fn module(index: usize, path: &str, kind: &str) -> Value {
-    json!({ "idx": index, "name": index.to_string(), "path": path, "type": format!("sentence_transformers.models.{kind}") })
+/// A file of a model folder, which others may have filled: not outside it, unless in the blobs of Hugging Face's cache.
+pub(super) fn place(folder: &Path, name: &str) -> Result<PathBuf, ModelError> {
+    files::within(folder, name).map_err(|error| ModelError::file(folder.join(name), error))
 }
 
-fn read_pooling(path: &Path) -> Result<Pooling, ModelError> {
-    let config: Value = read_json(path)?.unwrap_or_default();
-    let modes = [
-        ("pooling_mode_cls_token", Pooling::Cls),
-        ("pooling_mode_mean_tokens", Pooling::Mean),
-        ("pooling_mode_lasttoken", Pooling::LastToken),
-    ];
-    let on = |name: &str| config[name].as_bool().unwrap_or(false);
-    let other = ["pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens"]
-        .into_iter()
-        .find(|name| on(name));
-    match (modes.iter().find(|(name, _)| on(name)), other) {
-        (Some((_, pooling)), None) => Ok(*pooling),
-        (_, Some(other)) => {
-            Err(ModelError::file(path, format!("{other} is not supported; cls, mean and last token are")))
-        }
-        (None, None) => Err(ModelError::file(path, "it names no pooling mode")),
+/// What a model's folder is called; of one in the hub's cache the model, without its owner.
+pub fn folder_name(path: &Path) -> String {
+    match hub::id_of_snapshot(path) {
+        Some(id) => id.name().to_owned(),
+        None => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
     }
 }
 
 /// A JSON file, or `None` where there is none.
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, ModelError> {
-    match std::fs::read_to_string(path) {
+pub(super) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, ModelError> {
+    match files::read_text(path, files::WORDS) {
         Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| ModelError::file(path, error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ModelError::file(path, error)),

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
+use super::folder::place;
 use super::layers::{Linear, Loader};
 use super::weights::Weights;
 
@@ -40,14 +41,14 @@ impl Heads {
     /// Reads `sparse_linear.pt` and `colbert_linear.pt`; `None` unless both are there, as in FlagEmbedding.
     pub fn load(folder: &Path, hidden: usize, device: &Device) -> Result<Option<Self>, ModelError> {
         let read = |name: &str, width: Option<usize>| -> Result<Option<Linear>, ModelError> {
-            let path = folder.join(format!("{name}.pt"));
+            let path = place(folder, &format!("{name}.pt"))?;
             if !path.is_file() {
                 return Ok(None);
             }
             let weights = Weights::open_file(&path)?;
             let width = match width {
                 Some(width) => width,
-                None => weights.any_shape("weight")?.shape.first().copied().unwrap_or(0),
+                None => weights.shape("weight")?.first().copied().unwrap_or(0),
             };
             let mut loader = Loader { weights: &weights, device, largest: u64::MAX, names: Vec::new() };
             Ok(Some(Linear::new(loader.param("weight", [width, hidden])?, loader.param("bias", [width])?)))

@@ -41,6 +41,9 @@ pub fn write_random(folder: &Path, config: &Value, tokenizer: &Path, seed: u64) 
     let path = folder.join("config.json");
     fs::write(&path, config.to_string()).map_err(failed(&path))?;
     let config = EncoderConfig::read(folder)?;
+    // The tokenizer may be that of a model for shorter texts.
+    let path = folder.join("sentence_bert_config.json");
+    fs::write(&path, json!({ "max_seq_length": config.longest() }).to_string()).map_err(failed(&path))?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let heads = |name: &str, width: usize| {
         (

@@ -1,17 +1,20 @@
 //! The tensors of a model folder by name, read one at a time, whatever file holds them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use memmap2::Mmap;
 use pytorch_reader::PytorchReader;
-use safetensors::{Dtype, SafeTensors};
+use rayon::prelude::*;
+use safetensors::Dtype;
 use serde::Deserialize;
 
 use super::ModelError;
+use super::folder::place;
+use super::pickle;
+use super::safetensors_file::{SafetensorsFile, Stored};
+use crate::files;
 
 /// A tensor on the host: its shape and its values, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,14 +32,12 @@ pub struct Weights {
 }
 
 enum Place {
-    Safetensors { file: Arc<Mapped>, name: String },
+    Safetensors { file: Arc<SafetensorsFile>, stored: Stored },
     Pytorch(pytorch_reader::Tensor),
 }
 
-struct Mapped {
-    path: PathBuf,
-    map: Mmap,
-}
+/// A PyTorch file's tensors together may be so many times the file, since several may share their values.
+const SHARED: u64 = 4;
 
 #[derive(Deserialize)]
 struct ShardIndex {
@@ -50,7 +51,7 @@ impl Weights {
         for index in
             ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"]
         {
-            let path = folder.join(index);
+            let path = place(folder, index)?;
             if !path.is_file() {
                 continue;
             }
@@ -70,15 +71,12 @@ impl Weights {
         for index in
             ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"]
         {
-            let path = folder.join(index);
+            let path = place(folder, index)?;
             if path.is_file() {
                 let mut files = shards(&path)?;
-                files.extend(
-                    ["sparse_linear.pt", "colbert_linear.pt"]
-                        .map(|name| folder.join(name))
-                        .into_iter()
-                        .filter(|path| path.is_file()),
-                );
+                for name in ["sparse_linear.pt", "colbert_linear.pt"] {
+                    files.extend(Some(place(folder, name)?).filter(|path| path.is_file()));
+                }
                 return Ok(files);
             }
         }
@@ -94,28 +92,35 @@ impl Weights {
 
     fn add(&mut self, path: &Path) -> Result<(), ModelError> {
         if path.extension().is_some_and(|extension| extension == "safetensors") {
-            let file = File::open(path).map_err(|error| ModelError::file(path, error))?;
-            // SAFETY: the map is only read; who changes the file meanwhile gets wrong weights, no more.
-            let map = unsafe { Mmap::map(&file) }.map_err(|error| ModelError::file(path, error))?;
-            let names: Vec<String> = SafeTensors::deserialize(&map)
-                .map_err(|error| ModelError::file(path, format!("not a safetensors file ({error}); fetch it again")))?
-                .names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
-            let mapped = Arc::new(Mapped { path: path.to_path_buf(), map });
-            for name in names {
-                self.places.insert(plain(&name), Place::Safetensors { file: mapped.clone(), name });
+            let (file, tensors) = SafetensorsFile::open(path)?;
+            let file = Arc::new(file);
+            for (name, stored) in tensors {
+                self.insert(path, &name, Place::Safetensors { file: file.clone(), stored })?;
             }
         } else {
-            let reader = PytorchReader::new(path).map_err(|error| {
-                ModelError::file(path, format!("not a PyTorch weight file ({error}); fetch it again"))
-            })?;
-            for (name, tensor) in reader.into_tensors() {
-                self.places.insert(plain(&name), Place::Pytorch(tensor));
+            let damaged = |error: String| ModelError::file(path, format!("{error}; fetch it again"));
+            pickle::check(path).map_err(|cause| ModelError::file(path, cause))?;
+            let reader =
+                PytorchReader::new(path).map_err(|error| damaged(format!("not a PyTorch weight file ({error})")))?;
+            let tensors = reader.into_tensors();
+            let size = path.metadata().map_err(|error| ModelError::file(path, error))?.len();
+            let bytes = tensors.values().fold(0, |sum: u64, tensor| sum.saturating_add(tensor.byte_len() as u64));
+            if bytes > size.saturating_mul(SHARED) {
+                return Err(damaged(format!("its tensors would take {bytes} bytes of memory, and it has only {size}")));
+            }
+            for (name, tensor) in tensors {
+                self.insert(path, &name, Place::Pytorch(tensor))?;
             }
         }
         Ok(())
+    }
+
+    fn insert(&mut self, path: &Path, name: &str, place: Place) -> Result<(), ModelError> {
+        let name = plain(name);
+        match self.places.insert(name.clone(), place) {
+            None => Ok(()),
+            Some(_) => Err(ModelError::file(path, format!("the tensor `{name}` is there twice; fetch it again"))),
+        }
     }
 
     /// All names, without the prefix that some savers put before them; scales are not listed.
@@ -127,30 +132,38 @@ impl Weights {
         name.strip_suffix("_scale").is_some_and(|scaled| self.places.contains_key(scaled))
     }
 
-    /// A tensor that must have this shape.
+    /// A tensor of a model: it must have this shape, and its values must be finite numbers.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<HostTensor, ModelError> {
-        let tensor = self.any_shape(name)?;
-        if tensor.shape != shape {
+        // Before its values are read: a wrong one may be of any size.
+        let found = self.shape(name)?;
+        if found != shape {
             return Err(ModelError::Shape {
                 path: self.folder.clone(),
                 tensor: name.into(),
-                found: tensor.shape,
+                found,
                 wanted: shape.to_vec(),
             });
         }
-        Ok(tensor)
+        let tensor = self.any_shape(name)?;
+        // Without a way out in the middle, so that it is done many values at a time.
+        let is_sound = |part: &[f32]| part.iter().fold(true, |sound, value| sound & value.is_finite());
+        if tensor.values.par_chunks(PART).all(is_sound) {
+            return Ok(tensor);
+        }
+        match tensor.values.iter().position(|value| !value.is_finite()) {
+            None => Ok(tensor),
+            Some(at) => {
+                let value = tensor.values[at];
+                Err(ModelError::NotFinite { path: self.folder.clone(), tensor: name.into(), at, value })
+            }
+        }
     }
 
     /// A tensor's shape; its values are not read.
     pub fn shape(&self, name: &str) -> Result<Vec<usize>, ModelError> {
         let missing = || ModelError::MissingTensor { path: self.folder.clone(), tensor: name.into() };
         match self.places.get(name).ok_or_else(missing)? {
-            Place::Safetensors { file, name } => {
-                let tensors =
-                    SafeTensors::deserialize(&file.map).map_err(|error| ModelError::file(&file.path, error))?;
-                let view = tensors.tensor(name).map_err(|error| ModelError::file(&file.path, error))?;
-                Ok(view.shape().to_vec())
-            }
+            Place::Safetensors { stored, .. } => Ok(stored.shape.clone()),
             Place::Pytorch(tensor) => Ok(tensor.shape().to_vec()),
         }
     }
@@ -181,26 +194,23 @@ impl Weights {
     fn raw(&self, name: &str) -> Result<HostTensor, ModelError> {
         let missing = || ModelError::MissingTensor { path: self.folder.clone(), tensor: name.into() };
         match self.places.get(name).ok_or_else(missing)? {
-            Place::Safetensors { file, name } => {
-                let tensors =
-                    SafeTensors::deserialize(&file.map).map_err(|error| ModelError::file(&file.path, error))?;
-                let view = tensors.tensor(name).map_err(|error| ModelError::file(&file.path, error))?;
-                let values = match view.dtype() {
-                    Dtype::F32 => floats(view.data(), f32::from_le_bytes),
-                    Dtype::F16 => floats(view.data(), |bytes| f16::from_le_bytes(bytes).to_f32()),
-                    Dtype::BF16 => floats(view.data(), |bytes| bf16::from_le_bytes(bytes).to_f32()),
-                    Dtype::F64 => floats(view.data(), |bytes| f64::from_le_bytes(bytes) as f32),
-                    Dtype::I8 => floats(view.data(), |[byte]| f32::from(byte as i8)),
+            Place::Safetensors { file, stored } => {
+                let values = match stored.dtype {
+                    Dtype::F32 => file.values(stored, f32::from_le_bytes),
+                    Dtype::F16 => file.values(stored, |bytes| f16::from_le_bytes(bytes).to_f32()),
+                    Dtype::BF16 => file.values(stored, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+                    Dtype::F64 => file.values(stored, |bytes| f64::from_le_bytes(bytes) as f32),
+                    Dtype::I8 => file.values(stored, |[byte]| f32::from(byte as i8)),
                     other => {
                         return Err(ModelError::file(
-                            &file.path,
+                            file.path(),
                             format!(
                                 "the tensor `{name}` holds {other:?}; weights are F32, F16, BF16, F64 or I8 with a scale"
                             ),
                         ));
                     }
                 };
-                Ok(HostTensor { shape: view.shape().to_vec(), values })
+                Ok(HostTensor { shape: stored.shape.clone(), values: values? })
             }
             Place::Pytorch(tensor) => {
                 use pytorch_reader::DType;
@@ -223,23 +233,29 @@ impl Weights {
     }
 }
 
-/// A weight's name without the wrapper that some savers put around the encoder.
+/// A weight's name without the wrappers that some savers put around the encoder, and in PyTorch's words where a model
+/// came from TensorFlow.
 fn plain(name: &str) -> String {
-    for prefix in ["bert.", "roberta.", "model."] {
-        if let Some(rest) = name.strip_prefix(prefix)
-            && (rest.starts_with("embeddings.") || rest.starts_with("encoder.") || rest.starts_with("pooler."))
-        {
-            return rest.into();
+    const WRAPPERS: [&str; 7] = ["module.", "0.", "auto_model.", "model.", "bert.", "roberta.", "xlm_roberta."];
+    let is_encoder = |name: &str| ["embeddings.", "encoder.", "pooler."].iter().any(|begin| name.starts_with(begin));
+    let mut rest = name;
+    while !is_encoder(rest) {
+        match WRAPPERS.iter().find_map(|wrapper| rest.strip_prefix(wrapper)) {
+            Some(inner) => rest = inner,
+            None => return name.into(),
         }
     }
-    name.into()
+    match rest.strip_suffix(".gamma").zip(Some(".weight")).or(rest.strip_suffix(".beta").zip(Some(".bias"))) {
+        Some((norm, part)) if norm.ends_with("LayerNorm") => format!("{norm}{part}"),
+        _ => rest.into(),
+    }
 }
 
 fn shards(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
     if path.extension().is_none_or(|extension| extension != "json") {
         return Ok(vec![path.to_path_buf()]);
     }
-    let text = std::fs::read_to_string(path).map_err(|error| ModelError::file(path, error))?;
+    let text = files::read_text(path, files::WORDS).map_err(|error| ModelError::file(path, error))?;
     let index: ShardIndex = serde_json::from_str(&text).map_err(|error| ModelError::file(path, error))?;
     let mut names: Vec<_> = index.weight_map.into_values().collect();
     names.sort();
@@ -248,15 +264,18 @@ fn shards(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
     names
         .into_iter()
         .map(|name| {
-            // A name from a file of others stays inside the folder.
             if Path::new(&name).file_name().is_none_or(|file| file != name.as_str()) {
                 return Err(ModelError::file(path, format!("`{name}` is not a file name")));
             }
-            Ok(folder.join(name))
+            place(folder, &name)
         })
         .collect()
 }
 
-fn floats<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
+/// Values that a core works through at a time.
+const PART: usize = 1 << 16;
+
+/// On all cores: much of it is getting hold of fresh memory.
+fn floats<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32 + Sync) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.par_iter().with_min_len(PART).map(|chunk| read(*chunk)).collect()
 }

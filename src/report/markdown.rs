@@ -87,7 +87,8 @@ pub fn document(report: &Report, words: &Words) -> String {
     text.push_str(&columns(&lines));
     for run in &report.runs {
         text.push_str(&format!("\n## {}: {}\n\n", words.configuration, escaped(&run.name)));
-        for line in run.configuration.lines() {
+        // A single carriage return ends a line, too, and what stands behind it would be outside.
+        for line in run.configuration.split(['\r', '\n']) {
             text.push_str(&format!("    {line}\n"));
         }
         for curve in &run.curves {
@@ -214,6 +215,16 @@ mod tests {
         let alone: Vec<MetricRow> = rows.into_iter().map(|row| MetricRow { tuned: vec![], ..row }).collect();
         let text = table(&alone.iter().collect::<Vec<_>>(), &names[..1], &Words::ENGLISH);
         assert!(text.contains("| recall@1 | 0.4499 |\n") && !text.contains("tuned"), "{text}");
+    }
+
+    /// The configuration is what stands in a run's folder, which somebody else may have written.
+    #[test]
+    fn a_configuration_stays_within_its_block() {
+        let mut report = report();
+        report.runs[0].configuration = "# \r<script>\r\n\n<b>\nseed = 1".into();
+        let text = document(&report, &Words::ENGLISH);
+        let at = text.split(['\r', '\n']).filter(|line| line.contains("<script>") || line.contains("<b>"));
+        assert!(at.clone().count() == 2 && at.clone().all(|line| line.starts_with("    ")), "{text}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainingError;
 use super::trainer::{Counters, Trainer};
+use crate::files;
 
 const STATE: &str = "state.json";
 const TENSORS: &str = "trainer.safetensors";
@@ -106,7 +107,7 @@ impl Checkpoints {
             path: folder.to_path_buf(),
             cause: format!("cannot be read: {cause}; take an earlier one"),
         };
-        let text = fs::read_to_string(folder.join(STATE)).map_err(|error| failed(error.to_string()))?;
+        let text = files::read_text(&folder.join(STATE), files::WORDS).map_err(|error| failed(error.to_string()))?;
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
     }
 
@@ -148,6 +149,6 @@ fn remove(folder: &Path) {
     let aside = folder.with_file_name(format!("{UNFINISHED}{}", name.trim_start_matches(UNFINISHED)));
     let removed = fs::rename(folder, &aside).and_then(|()| fs::remove_dir_all(&aside));
     if let Err(error) = removed {
-        log::warn!("{} cannot be removed: {error}", folder.display());
+        tracing::warn!("{} cannot be removed: {error}", folder.display());
     }
 }

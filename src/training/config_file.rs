@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::config::TrainingConfig;
 use super::options::OptionError;
+use crate::files;
 
 /// A file of options that cannot be read or written.
 #[derive(Debug, Error)]
@@ -29,7 +30,7 @@ impl TrainingConfig {
     /// Sets every option that a file names; none if one of them cannot be used. Paths in it count from the folder that
     /// the program was started in.
     pub fn set_from_file(&mut self, path: &Path) -> Result<(), ConfigFileError> {
-        let text = std::fs::read_to_string(path)
+        let text = files::read_text(path, files::WORDS)
             .map_err(|source| ConfigFileError::Read { path: path.to_path_buf(), source })?;
         let table: Table = text.parse().map_err(|error: toml::de::Error| ConfigFileError::Toml {
             path: path.to_path_buf(),

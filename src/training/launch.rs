@@ -139,7 +139,9 @@ impl Launch {
 
 /// An option's words; `None` for what is left to its default.
 fn line(name: &str, value: &str, config: &TrainingConfig) -> Option<String> {
-    let words = if takes_paths(name) {
+    let words = if takes_paths(name) && value.is_empty() {
+        return None;
+    } else if takes_paths(name) {
         value.lines().map(quoted).collect::<Vec<_>>().join(" ")
     } else if config.is_switch(name) {
         if value == "true" { "True".into() } else { "False".into() }

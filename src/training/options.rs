@@ -295,6 +295,19 @@ impl TrainingConfig {
             "must be recall, mrr or ndcg at 1, 3, 6 or 10, as in ndcg@10",
         );
         check(self.early_stopping_patience != Some(0), "early_stopping_patience", "must be at least 1, or empty");
+        // Far above what any device holds: a wrong number must not be what fills the memory.
+        for (name, size, most, cause) in [
+            ("train_group_size", Some(self.train_group_size), 1 << 16, "at most 65536"),
+            ("query_max_len", Some(self.query_max_len), 1 << 20, "at most 1048576"),
+            ("passage_max_len", Some(self.passage_max_len), 1 << 20, "at most 1048576"),
+            ("pad_to_multiple_of", self.pad_to_multiple_of, 1 << 16, "at most 65536"),
+            ("colbert_dim", self.colbert_dim, 1 << 16, "at most 65536"),
+            ("per_device_train_batch_size", Some(self.per_device_train_batch_size), 1 << 20, "at most 1048576"),
+            ("gradient_accumulation_steps", Some(self.gradient_accumulation_steps), 1 << 20, "at most 1048576"),
+            ("lora_rank", Some(self.lora_rank), 1 << 16, "at most 65536"),
+        ] {
+            check(size.is_none_or(|size| size <= most), name, cause);
+        }
         for (wanted, name) in [
             (self.early_stopping_patience.is_some(), "early_stopping_patience"),
             (self.load_best_model_at_end, "load_best_model_at_end"),
@@ -412,6 +425,25 @@ mod tests {
         assert_eq!(config.num_train_epochs, 5.0);
         assert_eq!(config.train_data.len(), 2);
         assert_eq!(config.max_steps, None);
+    }
+
+    #[test]
+    fn sizes_that_would_fill_any_memory_are_refused() {
+        let named = |config: TrainingConfig| -> Vec<String> {
+            let ready = TrainingConfig { model_name_or_path: "m".into(), train_data: vec!["d".into()], ..config };
+            ready.problems().iter().map(ToString::to_string).collect()
+        };
+        assert!(named(TrainingConfig::default()).is_empty());
+        let absurd = TrainingConfig {
+            train_group_size: usize::MAX,
+            colbert_dim: Some(1_000_000_000_000),
+            lora_rank: 1 << 40,
+            passage_max_len: usize::MAX,
+            ..TrainingConfig::default()
+        };
+        let told = named(absurd);
+        assert_eq!(told.len(), 4, "{told:?}");
+        assert!(told.iter().all(|problem| problem.contains("at most")), "{told:?}");
     }
 
     #[test]

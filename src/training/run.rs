@@ -476,11 +476,11 @@ mod tests {
         }
     }
 
-    /// Losses and norms of a short run where so many texts fit, and what it was warned of.
-    fn run(
-        room: usize,
-        change: impl FnOnce(&mut TrainingConfig),
-    ) -> Result<(Vec<(f64, f64)>, Vec<String>), TrainingError> {
+    /// Losses and norms of the steps, and what the run was warned of.
+    type Told = (Vec<(f64, f64)>, Vec<String>);
+
+    /// A short run where so many texts fit.
+    fn run(room: usize, change: impl FnOnce(&mut TrainingConfig)) -> Result<Told, TrainingError> {
         let folder = tempfile::tempdir().unwrap();
         let mut config = TrainingConfig {
             model_name_or_path: "tests/fixtures/flagembedding/model_bin".into(),

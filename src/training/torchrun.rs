@@ -49,8 +49,14 @@ const REPEATED: Idle = Idle { name: "repeated", why: "it is given again further 
 /// What a flag that is no option of a run may end with.
 pub const ASIDE: [&Idle; 4] = [&ENVIRONMENT, &MODULE, &LAUNCHER, &REPEATED];
 
-/// Reads the text of a command and sets its options on top of `base`.
+/// Characters of the longest command that is read; the longest that anybody wrote has a tenth of it.
+const LONGEST: usize = 32 << 10;
+
+/// Reads the text of a command and sets its options on top of `base`. What follows after [`LONGEST`] characters is told of
+/// as one unknown flag.
 pub fn read_command(text: &str, base: &TrainingConfig) -> PastedCommand {
+    let end = text.char_indices().nth(LONGEST).map(|(end, _)| end);
+    let (text, rest) = text.split_at(end.unwrap_or(text.len()));
     let mut reader = Reader { words: words(text).into_iter().peekable(), config: base.clone(), flags: Vec::new() };
     reader.read();
     let Reader { config, mut flags, .. } = reader;
@@ -59,6 +65,10 @@ pub fn read_command(text: &str, base: &TrainingConfig) -> PastedCommand {
         if again && flags[at].fate == Fate::Applied {
             flags[at].fate = Fate::NotNeeded(&REPEATED);
         }
+    }
+    if !rest.is_empty() {
+        let value = rest.chars().take(40).chain(['…']).collect();
+        flags.push(Flag { name: "…".into(), value, fate: Fate::Unknown });
     }
     PastedCommand { config, flags }
 }

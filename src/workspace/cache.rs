@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::WorkspaceError;
+use crate::files;
 use crate::model::{Embeddings, Matrix, SparseVector};
 
 /// Texts encoded and written together; what is written survives a cancel.
@@ -132,7 +133,7 @@ impl EmbeddingCache {
             let made = encode(&texts, embeddings.len())?;
             assert_eq!(made.len(), texts.len(), "one vector a text");
             if writable && let Err(error) = self.insert(&texts, &made) {
-                log::warn!("vectors are not kept for the next time: {error}");
+                tracing::warn!("vectors are not kept for the next time: {error}");
                 writable = false;
             }
             for (place, &number) in (embeddings.len()..).zip(numbers) {
@@ -163,6 +164,7 @@ impl EmbeddingCache {
     /// where there were none, or others.
     fn files(&self) -> Result<(File, File), WorkspaceError> {
         let open = |path: &Path| {
+            files::plain(path)?;
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }

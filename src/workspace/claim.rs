@@ -1,6 +1,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 
 use super::{Workspace, WorkspaceError};
+use crate::files;
 
 /// Held by the one window that may write to a workspace; it ends with the value, and with the process however that ends.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ impl Workspace {
     /// If the lock's file cannot be made, or the file system has no locks.
     pub fn claim(&self) -> Result<Option<Claim>, WorkspaceError> {
         let path = self.root().join("window.lock");
+        files::plain(&path).map_err(WorkspaceError::io(&path, "open"))?;
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(WorkspaceError::io(&path, "open"))?;
         match file.try_lock() {

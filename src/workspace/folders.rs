@@ -7,6 +7,7 @@ use directories::ProjectDirs;
 use tempfile::NamedTempFile;
 
 use super::WorkspaceError;
+use crate::files;
 
 /// The environment variable that names the workspace's root.
 pub(super) const HOME_VARIABLE: &str = "WELDBENCH_HOME";
@@ -33,7 +34,9 @@ impl Workspace {
     fn in_folder(root: PathBuf) -> Result<Self, WorkspaceError> {
         let workspace = Self { root };
         for folder in [workspace.runs(), workspace.cache(), workspace.journals()] {
-            let writable = fs::create_dir_all(&folder).and_then(|()| NamedTempFile::new_in(&folder));
+            // A workspace that somebody else has made leads nowhere else.
+            let made = files::plain(&folder).and_then(|()| fs::create_dir_all(&folder));
+            let writable = made.and_then(|()| NamedTempFile::new_in(&folder));
             writable.map_err(|cause| WorkspaceError::NotWritable { path: folder, cause })?;
         }
         Ok(workspace)
@@ -128,6 +131,25 @@ mod tests {
         assert_eq!(Workspace::open(Some(&root)).unwrap(), workspace);
         assert!(workspace.runs().join("kept").exists());
         assert_eq!(fs::read_dir(workspace.cache()).unwrap().count(), 0);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_lead_to_a_workspace_and_not_out_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        std::os::unix::fs::symlink(&root, folder.path().join("chosen")).unwrap();
+        Workspace::open(Some(&folder.path().join("chosen"))).unwrap();
+        for name in ["runs", "cache", "journals"] {
+            fs::remove_dir(root.join(name)).unwrap();
+            std::os::unix::fs::symlink(&outside, root.join(name)).unwrap();
+            let error = Workspace::open(Some(&root)).unwrap_err().to_string();
+            assert!(error.contains("it is a link, to") && error.contains(name), "{error}");
+            fs::remove_file(root.join(name)).unwrap();
+        }
+        assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
     }
 
     #[test]

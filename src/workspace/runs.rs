@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::WorkspaceError;
 use super::folders::write_whole;
 use super::time::Utc;
+use crate::files::{self, Kind};
 
 const RECORD: &str = "run.json";
 const CONFIG: &str = "config.toml";
@@ -20,6 +21,8 @@ const EVENTS: &str = "metrics.jsonl";
 const LOG: &str = "log.txt";
 /// Locked by the process that trains, so that others can tell a run that goes on from one that broke off.
 const LOCK: &str = "running.lock";
+const CHECKPOINTS: &str = "checkpoints";
+const MODEL: &str = "model";
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -169,7 +172,7 @@ impl Runs {
         for entry in entries {
             let path = entry.map_err(WorkspaceError::io(&self.folder, "read"))?.path();
             if path.is_dir() {
-                match Run::open(&path) {
+                match plain(&path).and_then(|()| Run::open(&path)) {
                     Ok(run) => runs.push(run),
                     Err(problem) => problems.push(problem),
                 }
@@ -222,6 +225,11 @@ impl Run {
         if !run.record.state.is_over() {
             return Err(WorkspaceError::GoesOn(folder.to_path_buf()));
         }
+        // A folder that somebody else has made: what is written and removed here stays within it.
+        plain(folder)?;
+        for name in [EVENTS, LOG, LOCK, CHECKPOINTS, MODEL] {
+            plain(&folder.join(name))?;
+        }
         run.lock = Some(lock(folder)?);
         run.record.failure = None;
         run.set_state(RunState::Running)?;
@@ -238,12 +246,12 @@ impl Run {
 
     /// Where the tuned model lies once the run is done.
     pub fn model_folder(&self) -> PathBuf {
-        self.record.model.clone().unwrap_or_else(|| self.folder.join("model"))
+        self.record.model.clone().unwrap_or_else(|| self.folder.join(MODEL))
     }
 
     /// Where checkpoints lie.
     pub fn checkpoints(&self) -> PathBuf {
-        self.folder.join("checkpoints")
+        self.folder.join(CHECKPOINTS)
     }
 
     /// Changes what is written down of the run, but for what [`Self::describe`] writes.
@@ -277,7 +285,7 @@ impl Run {
     /// The options, as they were given to [`Runs::create`].
     pub fn config(&self) -> Result<String, WorkspaceError> {
         let path = self.folder.join(CONFIG);
-        fs::read_to_string(&path).map_err(WorkspaceError::io(&path, "read"))
+        files::read_text(&path, files::WORDS).map_err(WorkspaceError::io(&path, "read"))
     }
 
     /// Writes the new state; the end's time too if the run is over.
@@ -324,7 +332,7 @@ impl Run {
     /// All events so far, in their order.
     pub fn events<T: DeserializeOwned>(&self) -> Result<Events<T>, WorkspaceError> {
         let path = self.folder.join(EVENTS);
-        let bytes = match fs::read(&path) {
+        let bytes = match files::read(&path, files::WHOLE) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             bytes => bytes.map_err(WorkspaceError::io(&path, "read"))?,
         };
@@ -350,11 +358,15 @@ impl Run {
     }
 }
 
+fn plain(path: &Path) -> Result<(), WorkspaceError> {
+    files::plain(path).map_err(WorkspaceError::io(path, "use it"))
+}
+
 /// Held while a record is read and written again.
 static SAVING: Mutex<()> = Mutex::new(());
 
 fn read_record(path: &Path) -> Result<RunRecord, WorkspaceError> {
-    let text = fs::read_to_string(path).map_err(WorkspaceError::io(path, "read"))?;
+    let text = files::read_text(path, files::WORDS).map_err(WorkspaceError::io(path, "read"))?;
     serde_json::from_str(&text)
         .map_err(|error| WorkspaceError::Run { path: path.to_path_buf(), cause: error.to_string() })
 }
@@ -372,7 +384,7 @@ fn lock(folder: &Path) -> Result<File, WorkspaceError> {
     let lock = File::create(&path).map_err(WorkspaceError::io(&path, "create"))?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => return Err(WorkspaceError::GoesOn(folder.to_path_buf())),
-        Err(error) => log::warn!("{}: {error}", path.display()),
+        Err(error) => tracing::warn!("{}: {error}", path.display()),
         Ok(()) => {}
     }
     Ok(lock)
@@ -380,7 +392,7 @@ fn lock(folder: &Path) -> Result<File, WorkspaceError> {
 
 /// Whether some process trains the run in this folder.
 fn goes_on(folder: &Path) -> bool {
-    match File::open(folder.join(LOCK)) {
+    match files::open(&folder.join(LOCK), Kind::File) {
         // Shared, so that two who look do not take each other for the run.
         Ok(lock) => matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)),
         Err(_) => false,
@@ -463,6 +475,54 @@ mod tests {
         assert!(matches!(Run::resume(&folder), Err(WorkspaceError::GoesOn(_))));
         again.set_state(RunState::Done).unwrap();
         assert_eq!(Run::open(&folder).unwrap().record().state, RunState::Done);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_with_links_is_not_written_to() {
+        use std::os::unix::fs::symlink;
+        let (place, runs) = runs();
+        let mut run = runs.create(&new_run("from elsewhere")).unwrap();
+        run.set_state(RunState::Cancelled).unwrap();
+        let folder = run.folder().to_path_buf();
+        let (file, outside) = (place.path().join("file"), place.path().join("outside"));
+        fs::write(&file, "kept").unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("step-00000009"), "kept").unwrap();
+        for (name, target) in [(LOG, &file), (EVENTS, &file), (LOCK, &file), (CHECKPOINTS, &outside), (MODEL, &outside)]
+        {
+            symlink(target, folder.join(name)).unwrap();
+            let error = Run::resume(&folder).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("it is a link"), "{error}");
+            fs::remove_file(folder.join(name)).unwrap();
+        }
+        // A run's folder that is a link itself is told of, not listed.
+        symlink(&outside, place.path().join("runs/20260101-000000-link")).unwrap();
+        let (listed, problems) = runs.list().unwrap();
+        assert!(listed.len() == 1 && problems.len() == 1 && problems[0].to_string().contains("it is a link"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+        assert!(Run::resume(&folder).is_ok());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn pipes_in_a_folder_from_elsewhere_are_not_waited_for() {
+        let (_place, runs) = runs();
+        let mut run = runs.create(&new_run("pipes")).unwrap();
+        run.set_state(RunState::Done).unwrap();
+        for name in [EVENTS, CONFIG, RECORD, LOCK] {
+            let path = run.folder().join(name);
+            let _ = fs::remove_file(&path);
+            assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        }
+        let told = [
+            run.events::<Value>().unwrap_err().to_string(),
+            run.config().unwrap_err().to_string(),
+            Run::open(run.folder()).unwrap_err().to_string(),
+        ];
+        assert!(told.iter().all(|error| error.contains("it is a pipe")), "{told:?}");
+        assert!(!goes_on(run.folder()) && runs.list().unwrap().0.is_empty());
     }
 
     #[test]

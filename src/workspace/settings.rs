@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WorkspaceError;
 use super::folders::write_whole;
+use crate::files;
 use crate::training::Pace;
 
 /// Paces of runs remembered.
@@ -35,12 +36,18 @@ pub struct Settings {
     /// The folder of the base model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<PathBuf>,
+    /// The address of the hub or of a mirror, if one was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<String>,
     /// As in `--device`; empty if never chosen.
     pub device: String,
     /// Empty if never chosen.
     pub language: String,
     /// Empty if never chosen.
     pub theme: String,
+    /// The guide of a first start is not shown again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub guide_put_away: bool,
     /// The options of the last run, by name.
     pub training: toml::Table,
     /// How fast runs like these were, by [`pace_key`](crate::training::pace_key), the latest first.
@@ -55,7 +62,7 @@ impl Settings {
     ///
     /// A file that cannot be understood is put aside under another name, and the warning says where.
     pub fn load(path: &Path) -> (Self, Option<String>) {
-        let text = match fs::read(path) {
+        let text = match files::read(path, files::WORDS) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|error| error.to_string()),
             Err(error) if error.kind() == ErrorKind::NotFound => return (Self::default(), None),
             Err(error) => {

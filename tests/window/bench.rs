@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eframe::egui::{self, ThemePreference};
+use eframe::egui;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, SnapshotOptions};
 use tempfile::TempDir;
 use weldbench::app::texts::Language;
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{DeviceChoice, DeviceInfo, DeviceKind};
+use weldbench::model::hub::{HubSettings, Patience};
 use weldbench::training::TrainingConfig;
 use weldbench::workspace::{Settings, Workspace};
 
@@ -19,12 +20,39 @@ use weldbench::workspace::{Settings, Workspace};
 pub const TOY_MODEL: &str = "tests/fixtures/flagembedding/model_safetensors";
 pub const TOY_DATA: &str = "tests/fixtures/flagembedding/data/weld_toy.jsonl";
 
-const SIZE: [f32; 2] = [1280.0, 800.0];
 /// Software Vulkan on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// How a window is shown.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub language: Language,
+    pub theme: egui::Theme,
+    /// In points.
+    pub size: [f32; 2],
+    pub pixels_per_point: f32,
+    /// Drawn on software Vulkan, to take pictures of.
+    pub pictured: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            language: Language::English,
+            theme: egui::Theme::Light,
+            size: [1280.0, 800.0],
+            pixels_per_point: 1.0,
+            pictured: false,
+        }
+    }
+}
+
+fn plain(pictured: bool) -> Look {
+    Look { pictured, ..Look::default() }
 }
 
 pub struct Bench {
@@ -35,19 +63,33 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// As a newcomer finds it: nothing is opened but the sample project.
+    pub fn first_start(look: Look) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { harness: open(&folder, Vec::new(), look), folder: folder.into(), paths: Vec::new() }
+    }
+
+    /// With the toy rows and these models to compare, the base model first.
+    pub fn looking(models: &[&str], look: Look) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(&folder, None, false);
+        let paths: Vec<PathBuf> = models.iter().chain([&TOY_DATA]).map(|path| repository(path)).collect();
+        Self { harness: open(&folder, paths.clone(), look), folder: folder.into(), paths }
+    }
+
     /// With a file of these rows open.
     pub fn with_data(rows: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("data.jsonl"), rows).unwrap();
         let paths = vec![folder.path().join("data.jsonl")];
-        Self { harness: open(&folder, paths.clone(), false), folder: folder.into(), paths }
+        Self { harness: open(&folder, paths.clone(), plain(false)), folder: folder.into(), paths }
     }
 
     /// With these opened, and the toy rows to compare on.
     pub fn with_paths(paths: &[PathBuf]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
-        Self { harness: open(&folder, paths.to_vec(), false), folder: folder.into(), paths: paths.to_vec() }
+        Self { harness: open(&folder, paths.to_vec(), plain(false)), folder: folder.into(), paths: paths.to_vec() }
     }
 
     /// With the toy model and rows, and a form that begins with these options.
@@ -55,7 +97,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, Some(config), false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
-        Self { harness: open(&folder, paths.clone(), false), folder: folder.into(), paths }
+        Self { harness: open(&folder, paths.clone(), plain(false)), folder: folder.into(), paths }
     }
 
     /// Drawn on software Vulkan, to take pictures of.
@@ -63,7 +105,15 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
         let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
-        Self { harness: open(&folder, paths.clone(), true), folder: folder.into(), paths }
+        Self { harness: open(&folder, paths.clone(), plain(true)), folder: folder.into(), paths }
+    }
+
+    /// As [`Self::pictured`], with a hub at this address.
+    pub fn with_hub(endpoint: &str, pictured: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(&folder, None, false);
+        let paths = vec![repository(TOY_MODEL), repository(TOY_DATA)];
+        Self { harness: open_with_hub(&folder, paths.clone(), plain(pictured), endpoint), folder: folder.into(), paths }
     }
 
     /// With the toy rows and these models to compare, the base model first; drawn on software Vulkan if pictures are to be
@@ -72,7 +122,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         write_settings(&folder, None, false);
         let paths: Vec<PathBuf> = models.iter().chain([&TOY_DATA]).map(|path| repository(path)).collect();
-        Self { harness: open(&folder, paths.clone(), pictured), folder: folder.into(), paths }
+        Self { harness: open(&folder, paths.clone(), plain(pictured)), folder: folder.into(), paths }
     }
 
     /// As [`Self::comparing`], with copies of these model folders, and the toy rows as the second, general set as well.
@@ -91,20 +141,20 @@ impl Bench {
             paths.push(copy);
         }
         paths.push(repository(TOY_DATA));
-        Self { harness: open(&folder, paths.clone(), pictured), folder: folder.into(), paths }
+        Self { harness: open(&folder, paths.clone(), plain(pictured)), folder: folder.into(), paths }
     }
 
     /// The same workspace in a new window; the old one had no time to tidy up.
     pub fn crash_and_open_again(self) -> Self {
         let Self { harness, folder, paths } = self;
         drop(harness);
-        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(false)), folder, paths }
     }
 
     /// A second window on the same workspace, with the same open.
     pub fn second_window(&self) -> Self {
         let (folder, paths) = (Arc::clone(&self.folder), self.paths.clone());
-        Self { harness: open(&folder, paths.clone(), false), folder, paths }
+        Self { harness: open(&folder, paths.clone(), plain(false)), folder, paths }
     }
 
     pub fn folder(&self) -> &Path {
@@ -170,13 +220,29 @@ impl DerefMut for Bench {
     }
 }
 
-fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'static, Window> {
+/// With a hub that cannot be reached.
+fn open(folder: &TempDir, paths: Vec<PathBuf>, look: Look) -> Harness<'static, Window> {
+    open_with_hub(folder, paths, look, "http://127.0.0.1:9")
+}
+
+fn open_with_hub(folder: &TempDir, paths: Vec<PathBuf>, look: Look, endpoint: &str) -> Harness<'static, Window> {
+    let hub = HubSettings {
+        endpoint: endpoint.to_owned(),
+        cache: folder.path().join("hub"),
+        token: None,
+        offline: false,
+        certificates: None,
+        patience: Patience { attempts: 2, pause: Duration::from_millis(50), silence: Duration::from_secs(10) },
+    };
+    let find_hub = Arc::new(move || Ok(hub.clone()));
     let workspace = Workspace::open(Some(&folder.path().join("workspace"))).unwrap();
     let setup = Setup {
         options: StartOptions { paths, device: DeviceChoice::Cpu },
         workspace,
-        language: Some(Language::English),
-        theme: Some(ThemePreference::Light),
+        language: Some(look.language),
+        theme: Some(look.theme.into()),
+        // Longer than any test.
+        information_stays: Duration::from_secs(86_400),
         look_for_devices: Box::new(|| {
             let device = DeviceInfo {
                 choice: DeviceChoice::Cpu,
@@ -187,6 +253,7 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
             };
             (vec![device.clone()], Ok(device))
         }),
+        find_hub,
         // Not the trash of whoever runs the tests.
         trash: |folder| {
             let name = format!("thrown away {}", folder.file_name().unwrap().to_string_lossy());
@@ -194,8 +261,9 @@ fn open(folder: &TempDir, paths: Vec<PathBuf>, pictured: bool) -> Harness<'stati
             Ok(())
         },
     };
-    let builder = Harness::builder().with_size(SIZE).with_theme(egui::Theme::Light).with_max_steps(20);
-    let builder = if pictured { builder.wgpu() } else { builder };
+    let builder = Harness::builder().with_size(look.size).with_theme(look.theme).with_max_steps(20);
+    let builder = builder.with_pixels_per_point(look.pixels_per_point);
+    let builder = if look.pictured { builder.wgpu() } else { builder };
     builder.build_eframe(move |creation| Window::new(creation, setup))
 }
 

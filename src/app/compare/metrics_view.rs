@@ -114,7 +114,7 @@ fn bars(ui: &mut egui::Ui, texts: Texts, rows: &[&MetricRow], shown: usize) {
             .color(colour)
             .element_formatter(Box::new(|bar, _| format!("{}: {:.DECIMALS$}", bar.name, bar.value)))
     };
-    let base = chart("base_model", colours.neutral.gamma_multiply(0.5), -WIDTH / 2.0, &|row| Some(row.base));
+    let base = chart("base_model", colours.neutral, -WIDTH / 2.0, &|row| Some(row.base));
     let tuned = chart("tuned_model", colours.accent, WIDTH / 2.0, &|row| Some(row.tuned.get(shown)?.value));
     let names: Vec<String> = rows.iter().map(|row| row.name()).collect();
     let plot = Plot::new("metrics bars")

@@ -28,6 +28,7 @@ use eframe::egui_wgpu::RenderState;
 
 pub use mix_view::MixAction;
 pub use score_map::MapView;
+pub use search_view::question_field;
 pub use state::{MapKind, MethodKind, SHOWN, State, View, Which};
 pub use text_map::PointsAction;
 pub use why::Why;
@@ -36,16 +37,19 @@ use crate::app::error_texts;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
-use crate::app::widgets::{Severity, empty, notice};
+use crate::app::widgets::{ModelFrom, Severity, empty, notice};
 use crate::jobs::Status;
+use crate::model;
 use crate::report::Format;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     Choose(Which),
+    /// Of one of the models, from the hub.
+    ChooseOfHub(Which),
     WithoutTuned,
-    AddModel,
+    AddModel(ModelFrom),
     RemoveModel(usize),
     WithoutGeneral,
     /// The ranks that metrics look at, as they are typed.
@@ -98,11 +102,15 @@ pub struct Surroundings {
 pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Action> {
     let texts = around.texts;
     let mut actions = Vec::new();
-    egui::Panel::left("compare setup").frame(theme::panel(ui)).resizable(false).exact_size(size::FORM).show(ui, |ui| {
-        setup::show(ui, state, texts, around.has_device, &mut actions);
-    });
+    egui::Panel::left("compare setup")
+        .frame(theme::panel(ui))
+        .default_size(size::FORM)
+        .size_range(size::FORM_MIN..=size::FORM_MAX)
+        .show(ui, |ui| {
+            setup::show(ui, state, texts, around.has_device, &mut actions);
+        });
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for view in View::ALL {
                 if ui.add(egui::Button::selectable(state.view == view, texts.get(view.key()))).clicked() {
                     actions.push(Action::Show(view));
@@ -130,6 +138,18 @@ pub fn show(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Actio
             View::Mix => mix_view::show(ui, state, texts, around.has_device, &mut actions),
             View::Map => map_view::show(ui, state, texts, around.most_cells, &mut actions),
         }
+    });
+    actions
+}
+
+/// Draws the question and what two models find, and nothing else, large enough for an audience.
+pub fn show_projected(ui: &mut egui::Ui, state: &State, around: Surroundings) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let ready = around.has_device && state.base.is_some() && state.corpus.is_some();
+    egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
+        theme::enlarge(ui);
+        failures(ui, state, around.texts);
+        search_view::show_projected(ui, state, around.texts, ready, &mut actions);
     });
     actions
 }
@@ -162,12 +182,12 @@ fn metrics(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
     }
 }
 
-/// What a model's folder is called; of a run's model, what the run's folder is called.
+/// What a model's folder is called; of a run's model, what the run's folder is called, and of one in the hub's cache
+/// the model.
 fn folder_name(path: &Path) -> String {
-    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
-    let own = name(path).unwrap_or_else(|| path.display().to_string());
-    let run = path.parent().filter(|folder| own == "model" && folder.join("run.json").is_file()).and_then(name);
-    run.unwrap_or(own)
+    let own = model::folder_name(path);
+    let run = path.parent().filter(|folder| own == "model" && folder.join("run.json").is_file());
+    run.map(model::folder_name).unwrap_or(own)
 }
 
 /// How a model of several is called: base and tuned where there is no third.

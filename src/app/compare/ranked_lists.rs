@@ -4,6 +4,7 @@ use eframe::egui::{self, Color32, Pos2, Rect, RichText, Shape, Stroke, epaint::C
 
 use crate::app::texts::Texts;
 use crate::app::theme::{self, Palette, palette, section, size};
+use crate::app::widgets::wrapped;
 use crate::dataset::Passage;
 use crate::retrieval::{Move, moves};
 
@@ -19,6 +20,8 @@ pub struct Passages<'a> {
     pub all: &'a [Passage],
     /// `None` if nobody has said which passages are right.
     pub right: Option<&'a [usize]>,
+    /// Whether it can be asked why one scores what it scores.
+    pub can_explain: bool,
 }
 
 /// Draws the lists in columns, the base model's first, with lines that join the same passage in neighbours. What became
@@ -76,6 +79,7 @@ fn list(
             score: *score,
             is_right: passages.right.is_some_and(|right| right.contains(passage)),
             went: moves.get(index).copied().flatten(),
+            can_explain: passages.can_explain,
         };
         let (area, why) = card.show(ui, texts, passages.all.get(*passage));
         if why {
@@ -93,6 +97,7 @@ struct Card {
     score: f32,
     is_right: bool,
     went: Option<Move>,
+    can_explain: bool,
 }
 
 impl Card {
@@ -107,12 +112,10 @@ impl Card {
         let shown = frame.show(ui, |ui| {
             why = self.head(ui, texts, passage.map_or("", |passage| &passage.title));
             let text = passage.map_or("", |passage| &passage.text);
-            let font = egui::TextStyle::Body.resolve(ui.style());
             let height = ui.text_style_height(&egui::TextStyle::Body) * size::HIT_LINES as f32;
-            let mut job = egui::text::LayoutJob::simple(text.to_string(), font, colours.text, ui.available_width());
-            job.wrap.max_rows = size::HIT_LINES;
+            let lines = wrapped(ui, text, colours.text, ui.available_width(), size::HIT_LINES);
             let top = ui.cursor().top();
-            ui.add(egui::Label::new(job).show_tooltip_when_elided(false)).on_hover_text(text);
+            ui.add(egui::Label::new(lines).show_tooltip_when_elided(false)).on_hover_text(text);
             ui.add_space((top + height - ui.cursor().top()).max(0.0));
             ui.take_available_width();
         });
@@ -128,7 +131,9 @@ impl Card {
             let score = RichText::new(format!("{:.4}", self.score)).monospace().color(colours.weak);
             ui.label(score).on_hover_text(texts.get("score"));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                why = theme::small_button(ui, texts.get("why")).on_hover_text(texts.get("why_help")).clicked();
+                if self.can_explain {
+                    why = theme::small_button(ui, texts.get("why")).on_hover_text(texts.get("why_help")).clicked();
+                }
                 if let Some(went) = self.went {
                     ui.label(RichText::new(move_text(texts, went)).small().color(colour(colours, went)));
                 }

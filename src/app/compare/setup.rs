@@ -3,9 +3,10 @@
 use eframe::egui::{self, RichText};
 
 use super::{Action, State, Which};
+use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, size, space};
-use crate::app::widgets::choose_path;
+use crate::app::widgets::{ModelFrom, choose_model, choose_path, model_menu};
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, actions: &mut Vec<Action>) {
     egui::Panel::bottom("compare start").frame(egui::Frame::new()).show_separator_line(false).show(ui, |ui| {
@@ -40,7 +41,13 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, ac
 }
 
 fn choose(ui: &mut egui::Ui, state: &State, texts: Texts, which: Which, actions: &mut Vec<Action>) {
-    if choose_path(ui, texts, texts.get(which.key()), state.path(which)) {
+    if Which::MODELS.contains(&which) {
+        let from = choose_model(ui, texts, texts.get(which.key()), state.path(which));
+        actions.extend(from.map(|from| match from {
+            ModelFrom::Folder => Action::Choose(which),
+            ModelFrom::Hub => Action::ChooseOfHub(which),
+        }));
+    } else if choose_path(ui, texts, texts.get(which.key()), state.path(which)) {
         actions.push(Action::Choose(which));
     }
     if let Some(told) = told(state, texts, which) {
@@ -71,8 +78,9 @@ fn more_models(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec
             });
         });
     }
-    if state.tuned.is_some() && ui.link(RichText::new(texts.get("model_add")).small()).clicked() {
-        actions.push(Action::AddModel);
+    if state.tuned.is_some() {
+        let link = ui.link(RichText::new(texts.get("model_add")).small());
+        actions.extend(model_menu(&link, texts).map(Action::AddModel));
     }
     ui.add_space(space::TINY);
 }
@@ -151,7 +159,8 @@ fn evaluate(ui: &mut egui::Ui, state: &State, texts: Texts, has_device: bool, ac
     let has_ks = state.ks().is_some();
     let why_not = if has_ks { missing.map_or("device_looking", |which| which.missing_key()) } else { "ks_wrong" };
     let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(missing.is_none() && has_ks && has_device, button));
-    if shown.inner.on_disabled_hover_text(texts.get(why_not)).clicked() {
+    let button = shown.inner.on_hover_text(Command::Evaluate.with_keys(ui.ctx(), texts.get("evaluate")));
+    if button.on_disabled_hover_text(texts.get(why_not)).clicked() {
         actions.push(Action::Evaluate);
     }
 }

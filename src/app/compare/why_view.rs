@@ -10,7 +10,7 @@ use super::score_map::{MapView, ScoreMap};
 use super::{Action, State, Why, heat_map_painter, model_name};
 use crate::app::job_texts;
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, section, size, space};
+use crate::app::theme::{self, palette, section, size, space};
 use crate::jobs::explain::{Explanation, Piece, common};
 use crate::retrieval::contributions;
 
@@ -146,9 +146,9 @@ fn format(ui: &egui::Ui, piece: &Piece, heaviest: f32) -> TextFormat {
     let mut format = TextFormat::simple(egui::TextStyle::Body.resolve(ui.style()), colours.text);
     // No more than 0.45, so that the text keeps its contrast.
     let strength = 0.45 * (piece.weights[0] / heaviest).clamp(0.0, 1.0);
-    format.background = if strength > 0.0 { colours.accent.gamma_multiply(strength) } else { Color32::TRANSPARENT };
+    format.background = if strength > 0.0 { theme::faint(colours.accent, strength) } else { Color32::TRANSPARENT };
     if piece.adds() > 0.0 {
-        format.underline = egui::Stroke::new(2.0, colours.better);
+        format.underline = egui::Stroke::new(theme::line::BOLD, colours.better);
     }
     format
 }

@@ -67,6 +67,14 @@ pub fn editor(ui: &mut egui::Ui, state: &State, texts: Texts, bad: &Chosen, acti
         fix_button(ui, state, texts, problem, actions);
     }
     egui::ScrollArea::vertical().id_salt(bad.id).auto_shrink(false).show(ui, |ui| {
+        if bad.is_cut {
+            ui.label(RichText::new(texts.get("raw_line_cut")).small().color(palette(ui).weak));
+            ui.label(format!("{}…", bad.text));
+            if ui.button(texts.get("raw_line_delete")).clicked() {
+                actions.push(Action::RemoveLines);
+            }
+            return;
+        }
         text_field(ui, state, bad.id, Field::RawLine, &bad.text, texts.get("raw_line"), actions);
         ui.horizontal(|ui| {
             let changed =

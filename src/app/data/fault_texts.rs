@@ -28,6 +28,7 @@ pub fn fault(texts: Texts, fault: &Fault) -> String {
     let with = |values: &[(&str, &dyn std::fmt::Display)]| texts.with(&format!("fault_{}", fault.kind().key()), values);
     match fault {
         Fault::InvalidUtf8 | Fault::NoNegatives => with(&[]),
+        Fault::LineTooLong { bytes } => with(&[("bytes", bytes)]),
         Fault::NotJson(cause) => with(&[("cause", cause)]),
         Fault::NotAnObject { found } => with(&[("found", &kind(found))]),
         Fault::DuplicateKey(key) => with(&[("key", key)]),

@@ -87,6 +87,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
 pub fn finding_key(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::InvalidUtf8 => "finding_invalid_utf8",
+        FaultKind::LineTooLong => "finding_line_too_long",
         FaultKind::NotJson => "finding_not_json",
         FaultKind::NotAnObject => "finding_not_an_object",
         FaultKind::DuplicateKey => "finding_duplicate_key",

@@ -24,8 +24,10 @@ pub struct Chosen {
     /// None if the line cannot be used.
     pub row: Option<Arc<Row>>,
     pub problems: Vec<Problem>,
-    /// As it stands now.
+    /// As it stands now; of a very long line that cannot be used, the beginning.
     pub text: String,
+    /// Whether there is more of it.
+    pub is_cut: bool,
     /// The row as the file has it, where that is another.
     pub before: Option<Row>,
     /// The data set's state that this was read from.

@@ -196,6 +196,7 @@ fn histogram(ui: &mut egui::Ui, summary: &CandidateSummary, texts: Texts) {
         .height(size::PLOT / 1.5)
         .legend(Legend::default())
         .x_axis_label(texts.get("score"))
+        .grid_color(colours.outline)
         .allow_scroll(false)
         .show(ui, |plot| {
             plot.bar_chart(chart(&summary.kept, "mine_kept", colours.neutral));

@@ -2,7 +2,6 @@
 
 mod bad_lines;
 pub mod bulk;
-mod cheat_sheet;
 pub mod corpus_dialog;
 mod draft;
 pub mod fault_texts;
@@ -32,12 +31,14 @@ pub use mining_view::{From, Mining, MiningForm};
 pub use scores::ScoredWith;
 pub use split_form::SplitForm;
 pub use state::{Selected, State};
+pub use tools::filter_field;
 
 use view::{Column, Filter, Sort};
 
+use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size, space};
-use crate::app::widgets::empty;
+use crate::app::widgets::{Composing, ModelFrom, empty, empty_with};
 use crate::dataset::{FaultKind, LineId, Problem, Side, Verdict};
 use crate::jobs::scoring::Measure;
 
@@ -76,8 +77,7 @@ pub enum Action {
     StopCheck,
     CheckAgain,
     Judge(Verdict),
-    ShowKeys,
-    HideKeys,
+    Run(Command),
     /// Writes the rows that are shown to a file of their own.
     ExportShown,
     BeginSplit,
@@ -86,7 +86,7 @@ pub enum Action {
     Split,
     /// Scores the rows in hand with the chosen model, or with a reranker that is asked for.
     Score,
-    ScoreWithReranker,
+    ScoreWithReranker(ModelFrom),
     /// Judges the rows by another of their scores.
     JudgeBy(Measure),
     /// Writes the scores into the rows as the teacher's.
@@ -152,7 +152,9 @@ impl Action {
             | Self::MovePassage(..)
             | Self::Reorder(..)
             | Self::RepairLine => true,
-            Self::Open
+            // Carried out as the action that it stands for.
+            Self::Run(_)
+            | Self::Open
             | Self::OpenPath(_)
             | Self::Switch(_)
             | Self::CloseFile
@@ -168,15 +170,13 @@ impl Action {
             | Self::StopEdits
             | Self::StopCheck
             | Self::CheckAgain
-            | Self::ShowKeys
-            | Self::HideKeys
             | Self::ExportShown
             | Self::BeginSplit
             | Self::ChangeSplit(_)
             | Self::EndSplit
             | Self::Split
             | Self::Score
-            | Self::ScoreWithReranker
+            | Self::ScoreWithReranker(_)
             | Self::JudgeBy(_)
             | Self::ImportCorpus
             | Self::BeginMining
@@ -238,23 +238,28 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
         }
         let beside = egui::Frame::new().inner_margin(egui::Margin { left: space::SMALL as i8, ..Default::default() });
         egui::CentralPanel::default().frame(beside).show(ui, |ui| {
-            if state.is_open() {
-                rows::show(ui, state, texts, &mut actions);
+            if state.opening.is_some() && !state.is_open() {
+                empty(ui, texts.get("opening"));
+            } else if !state.is_open() {
+                if empty_with(ui, texts.get("drop_here"), texts.get("open")) {
+                    actions.push(Action::Open);
+                }
+            } else if state.visible().is_empty() && !state.filter().is_empty() {
+                if empty_with(ui, texts.get("filter_none"), texts.get("filter_clear")) {
+                    actions.push(Action::Filter(Filter::default()));
+                }
             } else {
-                empty(ui, texts.get(if state.opening.is_some() { "opening" } else { "drop_here" }));
+                rows::show(ui, state, texts, &mut actions);
             }
         });
     });
-    if state.shows_keys && cheat_sheet::show(ui.ctx(), texts) {
-        actions.push(Action::HideKeys);
-    }
     if let Some(form) = &state.split {
         split_form::show(ui.ctx(), texts, form, &mut actions);
     }
     if let Some(mining) = &state.mining {
         mining_view::show(ui, state, mining, texts, &mut actions);
     }
-    keys(ui, state, &mut actions);
+    digits(ui, state, &mut actions);
     actions
 }
 
@@ -272,57 +277,28 @@ fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Acti
     }
 }
 
-/// The keys of the bench, where no field has the keyboard.
-fn keys(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
+/// The digits, where no field has the keyboard: each turns a passage into one of the other side.
+fn digits(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
     const DIGITS: [Key; 9] =
         [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
     let is_covered = ui.ctx().memory(|memory| memory.top_modal_layer().is_some());
-    if ui.ctx().egui_wants_keyboard_input() || is_covered {
+    let modifiers = ui.input(|input| input.modifiers);
+    if ui.ctx().egui_wants_keyboard_input() || is_covered || modifiers.command || modifiers.alt {
         return;
     }
-    let (modifiers, events) = ui.input(|input| (input.modifiers, input.events.clone()));
-    if modifiers.command || modifiers.alt {
-        return;
-    }
-    let pressed = |key| ui.input(|input| input.key_pressed(key));
     let row = state.chosen().and_then(|chosen| chosen.row.as_ref());
     for (index, digit) in DIGITS.into_iter().enumerate() {
         let from = if modifiers.shift { Side::Positive } else { Side::Negative };
-        if pressed(digit) && row.is_some_and(|row| index < row.passages(from).len()) {
+        if ui.input(|input| input.key_pressed(digit)) && row.is_some_and(|row| index < row.passages(from).len()) {
             actions.push(Action::MovePassage(from, index));
         }
-    }
-    for (key, action) in [
-        (Key::A, Action::Judge(Verdict::Accepted)),
-        (Key::R, Action::Judge(Verdict::Rejected)),
-        (Key::U, Action::Judge(Verdict::Unsure)),
-        (Key::N, Action::BeginRow),
-        (Key::Delete, Action::RemoveLines),
-        (Key::Escape, Action::UnmarkAll),
-    ] {
-        if pressed(key) && state.is_open() {
-            actions.push(action);
-        }
-    }
-    if pressed(Key::M)
-        && let Some(Selected::Line(id)) = state.selected
-    {
-        actions.push(Action::Mark(id));
-    }
-    if pressed(Key::F)
-        && let Some(problem) = state.chosen().and_then(|chosen| chosen.problems.iter().find(|one| state.can_fix(one)))
-    {
-        actions.push(Action::Fix(problem.clone()));
-    }
-    // Where `?` and `/` lie differs between keyboards, so it is the letter that counts.
-    if events.iter().any(|event| matches!(event, egui::Event::Text(text) if text == "?" || text == "？")) {
-        actions.push(Action::ShowKeys);
-    } else if events.iter().any(|event| matches!(event, egui::Event::Text(text) if text == "/")) {
-        ui.ctx().memory_mut(|memory| memory.request_focus(tools::filter_field()));
     }
 }
 
 fn commit_after_a_pause(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    if Composing::is_going_on(ui.ctx()) {
+        return;
+    }
     let now = ui.input(|input| input.time);
     match state.draft.as_ref().and_then(|draft| draft.wait(now)) {
         Some(wait) if wait > 0.0 => ui.ctx().request_repaint_after(Duration::from_secs_f64(wait)),

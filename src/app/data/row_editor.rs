@@ -7,16 +7,19 @@ use super::fault_texts;
 use super::lines::Chosen;
 use super::rows::verdict_sign;
 use super::{Action, State, finder, score_bar};
+use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, small_button, space};
-use crate::app::widgets::{Severity, notice};
+use crate::app::widgets::{Severity, composed, notice};
 use crate::dataset::{self, LineId, Problem, Row, Side, Verdict};
 
 pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, chosen: &Chosen, row: &Row, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(texts.with("row_title", &[("line", &chosen.line)])).text_style(section()));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button(texts.get("row_delete")).clicked() {
+            let delete = ui.button(texts.get("row_delete"));
+            let tooltip = Command::DeleteRows.with_keys(ui.ctx(), Command::DeleteRows.text(texts));
+            if delete.on_hover_text(tooltip).clicked() {
                 actions.push(Action::RemoveLines);
             }
             verdicts(ui, state, texts, row, actions);
@@ -69,7 +72,13 @@ fn verdicts(ui: &mut egui::Ui, state: &State, texts: Texts, row: &Row, actions: 
     let now = state.review(&row.query).and_then(|review| review.verdict);
     for verdict in Verdict::ALL.into_iter().rev() {
         let (sign, key) = verdict_sign(Some(verdict));
-        let button = ui.selectable_label(now == Some(verdict), sign).on_hover_text(texts.get(key));
+        let command = match verdict {
+            Verdict::Accepted => Command::Accept,
+            Verdict::Rejected => Command::Reject,
+            Verdict::Unsure => Command::Unsure,
+        };
+        let button = ui.selectable_label(now == Some(verdict), sign);
+        let button = button.on_hover_text(command.with_keys(ui.ctx(), texts.get(key)));
         if button.accessible_name(texts.get(key)).clicked() {
             actions.push(Action::Judge(verdict));
         }
@@ -80,7 +89,7 @@ fn verdicts(ui: &mut egui::Ui, state: &State, texts: Texts, row: &Row, actions: 
 pub fn fix_button(ui: &mut egui::Ui, state: &State, texts: Texts, problem: &Problem, actions: &mut Vec<Action>) {
     if state.can_edit() && state.can_fix(problem) {
         let button = small_button(ui, texts.get("fix"));
-        if button.on_hover_text(texts.get("fix_help")).clicked() {
+        if button.on_hover_text(Command::Fix.with_keys(ui.ctx(), texts.get("fix_help"))).clicked() {
             actions.push(Action::Fix(problem.clone()));
         }
     }
@@ -189,20 +198,20 @@ pub fn text_field(
     actions: &mut Vec<Action>,
 ) {
     let draft = state.draft.as_ref().filter(|draft| draft.field == field);
-    let mut shown = draft.map_or_else(|| text.to_string(), |draft| draft.text.clone());
+    let shown = draft.map_or(text, |draft| &draft.text);
+    let id = Id::unique((line, field));
     let rows = if matches!(field, Field::Query | Field::Prompt | Field::Note) { 1 } else { 2 };
-    let edit = egui::TextEdit::multiline(&mut shown)
-        .id(Id::unique((line, field)))
-        .desired_width(f32::INFINITY)
-        .desired_rows(rows);
-    let response = ui.add(edit).accessible_name(name);
+    let (response, typed) = composed(ui, id, shown, |ui, shown| {
+        let edit = egui::TextEdit::multiline(shown).id(id).desired_width(f32::INFINITY).desired_rows(rows);
+        ui.add(edit).accessible_name(name)
+    });
     if state.focus_draft && matches!(field, Field::NewPassage(_)) {
         response.request_focus();
         response.scroll_to_me(None);
         actions.push(Action::Focused);
     }
-    if response.changed() {
-        actions.push(Action::Type(field, shown));
+    if let Some(typed) = typed {
+        actions.push(Action::Type(field, typed));
     } else if response.lost_focus() {
         actions.push(Action::Commit);
     }

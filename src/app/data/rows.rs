@@ -8,7 +8,7 @@ use super::lines::RowLine;
 use super::view::{Column, Sort};
 use super::{Action, Selected, State};
 use crate::app::texts::Texts;
-use crate::app::theme::{palette, size};
+use crate::app::theme::{palette, size, space};
 use crate::dataset::{Lines, Verdict};
 
 /// The columns, with what they are called; Type and Margin can be hidden.
@@ -149,7 +149,7 @@ fn cell(ui: &mut egui::Ui, state: &State, texts: Texts, lines: &Lines, at: usize
 /// Verdict, faults and edits, each with a sign of its own.
 fn marks(ui: &mut egui::Ui, state: &State, texts: Texts, lines: &Lines, at: usize, row: &RowLine) {
     let colours = palette(ui);
-    ui.spacing_mut().item_spacing.x = 2.0;
+    ui.spacing_mut().item_spacing.x = space::TINY / 2.0;
     if let Some(review) = state.review(&row.row.query) {
         let (sign, key) = verdict_sign(review.verdict);
         let note = if review.note.is_empty() { String::new() } else { format!(": {}", review.note) };

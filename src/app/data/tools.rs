@@ -6,10 +6,13 @@ use std::time::Duration;
 use eframe::egui::{self, Align, Id, Layout, RichText};
 
 use super::rows::{optional_columns, verdict_sign};
-use super::view::{Finding, Reviewed};
+use super::view::{Filter, Finding, Reviewed};
 use super::{Action, State, Tab, history_view};
+use crate::app::job_texts;
+use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, progress_bar, section, size, small_button};
+use crate::app::widgets::composed;
 use crate::dataset::{Script, Verdict, Watch};
 
 /// The field that the `/` key goes to.
@@ -29,20 +32,19 @@ pub fn show(
         ui.horizontal_wrapped(|ui| self::tabs(ui, tabs, actions));
     }
     title(ui, state, texts, actions);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let can_edit = state.can_edit();
-        let mut button = |ui: &mut egui::Ui, key: &str, enabled: bool, help: &str, action: Action| {
-            let response = ui.add_enabled(enabled, egui::Button::new(texts.get(key)));
-            if response.on_hover_text(texts.get(help)).clicked() {
-                actions.push(action);
+        let mut button = |ui: &mut egui::Ui, command: Command, enabled: bool| {
+            if command.button(ui, texts, enabled).clicked() {
+                actions.push(Action::Run(command));
             }
         };
-        button(ui, "open", state.opening.is_none(), "open_help", Action::Open);
-        button(ui, "save", can_edit && state.is_modified(), "save_help", Action::Save);
-        button(ui, "save_as", can_edit, "save_as_help", Action::SaveAs);
+        button(ui, Command::Open, state.opening.is_none());
+        button(ui, Command::Save, can_edit && state.is_modified());
+        button(ui, Command::SaveAs, can_edit);
         ui.separator();
-        button(ui, "undo", can_edit && (state.can_undo() || state.draft.is_some()), "undo_help", Action::Undo);
-        button(ui, "redo", can_edit && state.can_redo(), "redo_help", Action::Redo);
+        button(ui, Command::Undo, can_edit && (state.can_undo() || state.draft.is_some()));
+        button(ui, Command::Redo, can_edit && state.can_redo());
         ui.add_enabled_ui(can_edit, |ui| {
             ui.menu_button(texts.get("history"), |ui| history_view::show(ui, state, texts, actions));
         });
@@ -52,7 +54,19 @@ pub fn show(
         });
         recent_files(ui, texts, recent, actions);
     });
-    ui.horizontal(|ui| filters(ui, state, texts, actions));
+    let mut filter = state.filter().clone();
+    if ui.available_width() < size::FILTERS {
+        ui.horizontal_wrapped(|ui| choices(ui, state, texts, &mut filter));
+        ui.horizontal(|ui| text_filter(ui, state, texts, &mut filter));
+    } else {
+        ui.horizontal(|ui| {
+            choices(ui, state, texts, &mut filter);
+            text_filter(ui, state, texts, &mut filter);
+        });
+    }
+    if filter != *state.filter() {
+        actions.push(Action::Filter(filter));
+    }
     if let Some(bad) = &state.bad_pattern {
         ui.label(RichText::new(texts.with("filter_bad", &[("cause", &bad.0)])).small().color(palette(ui).error));
     }
@@ -71,27 +85,25 @@ fn tabs(ui: &mut egui::Ui, tabs: &[Tab], actions: &mut Vec<Action>) {
 
 /// What is done with the whole file, or what it is shown with.
 fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
-    let mut entry = |ui: &mut egui::Ui, key: &str, action: Action| {
-        if ui.button(texts.get(key)).clicked() {
-            actions.push(action);
-            ui.close();
+    let mut entry = |ui: &mut egui::Ui, command: Command| {
+        if command.entry(ui, texts) {
+            actions.push(Action::Run(command));
         }
     };
-    entry(ui, "row_add", Action::BeginRow);
-    entry(ui, "export_shown", Action::ExportShown);
-    entry(ui, "split", Action::BeginSplit);
-    entry(ui, "close_file", Action::CloseFile);
-    entry(ui, "mark_shown", Action::MarkShown);
+    for command in [Command::NewRow, Command::ExportShown, Command::Split, Command::CloseFile, Command::MarkShown] {
+        entry(ui, command);
+    }
     ui.separator();
     ui.menu_button(texts.get("score_rows"), |ui| {
-        entry(ui, "score_model", Action::Score);
-        entry(ui, "score_reranker", Action::ScoreWithReranker);
+        entry(ui, Command::Score);
+        entry(ui, Command::ScoreWithReranker);
+        entry(ui, Command::ScoreWithRerankerOfHub);
     });
-    ui.add_enabled_ui(state.has_scores(), |ui| entry(ui, "score_keep", Action::KeepScores));
-    entry(ui, "mine", Action::BeginMining);
-    entry(ui, "corpus_import", Action::ImportCorpus);
+    ui.add_enabled_ui(state.has_scores(), |ui| entry(ui, Command::KeepScores));
+    entry(ui, Command::Mine);
+    entry(ui, Command::ImportCorpus);
     ui.separator();
-    entry(ui, "keys", Action::ShowKeys);
+    entry(ui, Command::ShowKeys);
     ui.separator();
     ui.label(RichText::new(texts.get("columns")).small().color(palette(ui).weak));
     for (column, key) in optional_columns() {
@@ -102,9 +114,8 @@ fn more(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action
     }
 }
 
-fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Action>) {
-    let before = state.filter();
-    let mut filter = before.clone();
+/// The filters that are chosen from lists.
+fn choices(ui: &mut egui::Ui, state: &State, texts: Texts, filter: &mut Filter) {
     let finding = match filter.finding {
         None => texts.get("filter_any_finding").to_string(),
         Some(Finding::Any) => texts.get("filter_with_finding").to_string(),
@@ -166,19 +177,25 @@ fn filters(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Act
             filter.among = None;
         }
     }
+}
+
+/// The text that rows must have.
+fn text_filter(ui: &mut egui::Ui, state: &State, texts: Texts, filter: &mut Filter) {
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let regex = ui.toggle_value(&mut filter.is_regex, ".*");
         regex.on_hover_text(texts.get("filter_regex")).accessible_name(texts.get("filter_regex"));
-        let field = egui::TextEdit::singleline(&mut filter.text)
-            .id(filter_field())
-            .hint_text(texts.get("filter"))
-            .align(egui::Align2::LEFT_CENTER)
-            .desired_width(f32::INFINITY);
-        ui.add(field).accessible_name(texts.get("filter"));
+        let (_, typed) = composed(ui, filter_field(), &state.filter().text, |ui, text| {
+            let field = egui::TextEdit::singleline(text)
+                .id(filter_field())
+                .hint_text(texts.get("filter"))
+                .align(egui::Align2::LEFT_CENTER)
+                .desired_width(f32::INFINITY);
+            ui.add(field).accessible_name(texts.get("filter"))
+        });
+        if let Some(typed) = typed {
+            filter.text = typed;
+        }
     });
-    if filter != *before {
-        actions.push(Action::Filter(filter));
-    }
 }
 
 fn combo(ui: &mut egui::Ui, salt: &str, name: &str, shown: String, inside: impl FnOnce(&mut egui::Ui)) {
@@ -202,7 +219,10 @@ pub fn under_way(ui: &mut egui::Ui, texts: Texts, what: &str, watch: &Watch, sto
     ui.label(RichText::new(texts.get(what)).small().color(palette(ui).weak));
     if let Some(share) = watch.share() {
         let bar = progress_bar(ui, share).desired_width(size::PROGRESS);
-        ui.add(bar).on_hover_text(format!("{:.0} %", share * 100.0));
+        ui.add(bar).on_hover_text(format!("{:.0} %", share * 100.0)).accessible_name(texts.get(what));
+    }
+    if let Some(left) = watch.left() {
+        ui.label(RichText::new(job_texts::time(texts, left)).small().color(palette(ui).weak));
     }
     let button = small_button(ui, texts.get("cancel"));
     if button.accessible_name(format!("{}: {}", texts.get("cancel"), texts.get(what))).clicked() {

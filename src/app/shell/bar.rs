@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Align, Layout, RichText, ThemePreference};
 
-use super::{Action, Bench, queue};
+use super::{Action, Bench, Command, queue};
 use crate::app::texts::{Language, Texts};
 use crate::app::theme::{self, palette, size, space};
 use crate::jobs::JobHandle;
@@ -14,6 +14,8 @@ pub struct Surroundings<'a> {
     pub device: Option<&'a str>,
     pub theme: ThemePreference,
     pub jobs: &'a [JobHandle],
+    /// Messages that nobody has read in the list.
+    pub unread: usize,
 }
 
 pub fn show(ui: &mut egui::Ui, around: &Surroundings<'_>) -> Vec<Action> {
@@ -23,6 +25,7 @@ pub fn show(ui: &mut egui::Ui, around: &Surroundings<'_>) -> Vec<Action> {
         ui.horizontal_centered(|ui| {
             benches(ui, around, &mut actions);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                commands(ui, around, &mut actions);
                 theme_menu(ui, around, &mut actions);
                 language_menu(ui, around.texts, &mut actions);
                 ui.separator();
@@ -39,9 +42,28 @@ fn benches(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Actio
     ui.add_space(space::LARGE);
     for bench in Bench::ALL {
         let button = egui::Button::selectable(around.bench == bench, around.texts.get(bench.key()));
-        if ui.add(button).clicked() {
+        let button = ui.add(button);
+        let button = match Command::Go(bench).tooltip(ui.ctx(), around.texts) {
+            Some(tooltip) => button.on_hover_text(tooltip),
+            None => button,
+        };
+        if button.clicked() {
             actions.push(Action::Go(bench));
         }
+    }
+}
+
+/// The list of messages, with how many are new, and all commands.
+fn commands(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action>) {
+    let texts = around.texts;
+    if Command::ShowCommands.button(ui, texts, true).clicked() {
+        actions.push(Action::Run(Command::ShowCommands));
+    }
+    let name = texts.get("messages");
+    let text = if around.unread > 0 { format!("{name} ({})", around.unread) } else { name.to_owned() };
+    let button = ui.button(text).on_hover_text(texts.get("messages_help"));
+    if button.accessible_name(name).clicked() {
+        actions.push(Action::Run(Command::ShowMessages));
     }
 }
 

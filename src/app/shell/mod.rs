@@ -1,11 +1,19 @@
 //! What surrounds the benches: the bar at the top, the queue, questions and messages.
 
 mod bar;
+mod command;
+mod command_palette;
+mod guide;
+mod key_sheet;
 mod messages;
 mod question;
 mod queue;
 
 pub use bar::{Surroundings, show as bar};
+pub use command::{Command, Keys};
+pub use command_palette::{CommandPalette, Left};
+pub use guide::{Guide, GuideAction, Step};
+pub use key_sheet::show as key_sheet;
 pub use messages::Messages;
 pub use question::{Answer, Question};
 
@@ -39,6 +47,7 @@ pub enum Action {
     Go(Bench),
     SetLanguage(Language),
     SetTheme(ThemePreference),
+    Run(Command),
     /// Cancel the job at this place of the queue.
     CancelJob(usize),
 }

@@ -58,6 +58,9 @@ pub struct Table {
     pub series: Vec<Series>,
 }
 
+/// Curves of one table that are kept.
+const MOST_SERIES: usize = 256;
+
 /// All curves of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Curves {
@@ -109,6 +112,8 @@ impl Table {
         for (name, chart, value) in values {
             let series = match self.series.iter_mut().position(|series| series.name == name) {
                 Some(known) => &mut self.series[known],
+                // No run has so many; each takes a place for every mark.
+                None if self.series.len() >= MOST_SERIES => continue,
                 None => {
                     let (values, smoothed) = (vec![f64::NAN; self.marks.len()], vec![f64::NAN; self.marks.len()]);
                     let average = Average::default();

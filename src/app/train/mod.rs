@@ -34,10 +34,12 @@ pub use job_dialog::{JobAction, JobDraft};
 pub use look::Look;
 pub use paste::{Paste, PasteAction};
 pub use run_report::RunReport;
+pub use sources::name as preset_name;
 pub use watching::{Difference, Draft, ListAction, RunItem, Steer, View, WatchAction, Watching};
 
 use crate::app::texts::Texts;
 use crate::app::theme::{self, size};
+use crate::app::widgets::ModelFrom;
 use crate::compute::{DeviceChoice, DeviceInfo};
 use crate::jobs::Job;
 use crate::jobs::training::Steering;
@@ -140,7 +142,7 @@ impl Run {
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    ChooseModel,
+    ChooseModel(ModelFrom),
     ChooseData,
     UseOpenFile,
     SetDevice(DeviceChoice),
@@ -273,9 +275,13 @@ pub enum News {
 pub fn show(ui: &mut egui::Ui, state: &State, around: &Surroundings<'_>) -> Vec<Action> {
     let mut actions = Vec::new();
     let frame = theme::panel(ui);
-    egui::Panel::left("train setup").frame(frame).resizable(false).exact_size(size::FORM).show(ui, |ui| {
-        setup::show(ui, state, around, &mut actions);
-    });
+    egui::Panel::left("train setup")
+        .frame(frame)
+        .default_size(size::FORM)
+        .size_range(size::FORM_MIN..=size::FORM_MAX)
+        .show(ui, |ui| {
+            setup::show(ui, state, around, &mut actions);
+        });
     egui::CentralPanel::default().frame(theme::panel(ui)).show(ui, |ui| {
         watch::show(ui, state, around.texts, &mut actions);
     });

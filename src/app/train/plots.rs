@@ -11,7 +11,7 @@ use super::look::{Axis, Dash, Line, Look, Source, compact, dashes, lines};
 use super::watching::WatchAction;
 use super::{RunReport, State, ticks};
 use crate::app::texts::Texts;
-use crate::app::theme::{line, palette, section, size, space};
+use crate::app::theme::{self, line, palette, section, size, space};
 
 /// Parts of a line per point of the screen's width; each is drawn as its two extremes.
 const PARTS_PER_POINT: f32 = 0.5;
@@ -192,7 +192,8 @@ fn plot(
         let per_point = bounds.width() / f64::from(place.x);
         let mut draw = |line: &Line, smoothed: bool, faint: bool, dash: Dash| {
             let points = line.points(look, smoothed, visible, columns);
-            let colour = series[line.colour % series.len()].gamma_multiply(if faint { 0.3 } else { 1.0 });
+            let colour = series[line.colour % series.len()];
+            let colour = if faint { theme::faint(colour, theme::FAINT) } else { colour };
             let width = if faint { line::HAIR } else { line::PLOT };
             if line.has_few_points() {
                 let radius = line::PLOT * 1.5;

@@ -7,9 +7,10 @@ use eframe::egui::{self, RichText};
 use super::form::Problem;
 use super::option_row::{Row, Rows};
 use super::{Action, DataChoice, Precision, State, Surroundings, forecast, form, option_row, sources};
+use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, space};
-use crate::app::widgets::choose_path;
+use crate::app::widgets::{choose_model, choose_path};
 use crate::compute::DeviceKind;
 use crate::training::Group;
 
@@ -64,14 +65,8 @@ fn inputs(
 ) {
     let texts = around.texts;
     let model = &state.form.config.model_name_or_path;
-    if choose_path(
-        ui,
-        texts,
-        texts.get("train_model"),
-        Some(model.as_path()).filter(|path| !path.as_os_str().is_empty()),
-    ) {
-        actions.push(Action::ChooseModel);
-    }
+    let chosen = Some(model.as_path()).filter(|path| !path.as_os_str().is_empty());
+    actions.extend(choose_model(ui, texts, texts.get("train_model"), chosen).map(Action::ChooseModel));
     option_row::show_problem(ui, texts, "model_name_or_path", problems.get("model_name_or_path"));
     ui.add_space(space::TINY);
     match &state.data {
@@ -214,7 +209,8 @@ fn start(
         told.collect::<Vec<_>>().join("\n")
     };
     let shown = ui.vertical_centered_justified(|ui| ui.add_enabled(ready, button));
-    if shown.inner.on_disabled_hover_text(why_not).clicked() {
+    let button = shown.inner.on_hover_text(Command::Train.with_keys(ui.ctx(), texts.get("train_start")));
+    if button.on_disabled_hover_text(why_not).clicked() {
         actions.push(Action::Start);
     }
 }

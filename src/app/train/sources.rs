@@ -11,7 +11,7 @@ use crate::app::theme::{palette, size, space};
 use crate::training::Preset;
 
 pub fn show(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().button_padding.x = space::SMALL;
         ui.menu_button(texts.get("preset"), |ui| {
             ui.set_width(size::POPUP);
@@ -56,7 +56,8 @@ fn key(preset: Preset) -> String {
     preset.name().replace('-', "_")
 }
 
-fn name(texts: Texts, preset: Preset) -> &'static str {
+/// What a preset is called.
+pub fn name(texts: Texts, preset: Preset) -> &'static str {
     texts.get(&format!("preset_{}", key(preset)))
 }
 

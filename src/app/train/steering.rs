@@ -199,6 +199,8 @@ fn numbers(ui: &mut egui::Ui, report: &RunReport, run: Option<&Run>, texts: Text
         for (key, value) in shown {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
+                // The numbers change at every step, and what stands beside them is to stay where it is.
+                ui.set_min_width(size::FIELD);
                 ui.label(RichText::new(texts.get(key)).small().color(weak));
                 ui.label(RichText::new(value).monospace());
             });

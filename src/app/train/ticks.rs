@@ -10,8 +10,12 @@ pub fn linear(low: f64, high: f64, most: usize) -> Vec<f64> {
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough * 0.999);
     let step = step.unwrap_or(10.0 * power);
+    // Of numbers at the ends of what floats hold.
+    if !step.is_normal() {
+        return Vec::new();
+    }
     let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
-    (first..=last).map(|number| number as f64 * step).collect()
+    (first..=last).take(10 * most.max(1)).map(|number| number as f64 * step).collect()
 }
 
 /// Logarithms to base 10 between two bounds of 1, 2, 5 times powers of ten; whether each is a power of ten. Ranges of
@@ -43,6 +47,9 @@ mod tests {
             found.iter().zip(expected).for_each(|(found, expected)| assert!((found - expected).abs() < 1e-9));
         };
         near(linear(0.31, 0.52, 5), &[0.35, 0.4, 0.45, 0.5]);
+        for (low, high) in [(0.0, 5e-324), (-1e308, 1e308), (1e300, 1e300_f64.next_up()), (0.0, 1e308), (9e18, 1e19)] {
+            assert!(linear(low, high, 5).len() <= 50);
+        }
         assert!(linear(1.0, 1.0, 5).is_empty() && linear(f64::NAN, 1.0, 5).is_empty());
         assert_eq!(logarithmic(-6.0, 0.0), [-6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0].map(|height| (height, true)));
         let two = logarithmic(0.0, 2.0);

@@ -42,7 +42,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
 }
 
 fn tabs(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<WatchAction>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         for view in View::ALL {
             let text = match view {
                 View::Runs => format!("{} ({})", texts.get(view.key()), state.watching.runs.len()),

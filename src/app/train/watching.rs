@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::export::Format;
 use super::look::Look;
 use super::run_report::RunReport;
+use crate::model::folder_name;
 use crate::training::{OPTIONS, TrainingConfig};
 use crate::workspace::{RunRecord, RunState};
 
@@ -68,7 +69,7 @@ impl RunItem {
     pub fn label(&self) -> String {
         let RunRecord { name, base_model, .. } = &self.record;
         // A run has its model's name until a person gives it another; the folder has the start's time besides.
-        if base_model.file_name().is_some_and(|model| model.to_string_lossy() == *name) {
+        if folder_name(base_model) == *name {
             self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
         } else {
             name.clone()

@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, RichText};
 
-use crate::app::theme::{card, palette, space};
+use crate::app::theme::{card, palette, size, space};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -34,6 +34,13 @@ pub fn empty(ui: &mut egui::Ui, text: &str) {
     let weak = palette(ui).weak;
     ui.vertical_centered(|ui| {
         ui.add_space(space::HUGE);
+        ui.set_max_width(size::EDITOR.min(ui.available_width()));
         ui.label(RichText::new(text).color(weak));
     });
+}
+
+/// As [`empty`], with a button that does it; true once it is pressed.
+pub fn empty_with(ui: &mut egui::Ui, text: &str, button: &str) -> bool {
+    empty(ui, text);
+    ui.vertical_centered(|ui| ui.button(button).clicked()).inner
 }

@@ -10,7 +10,7 @@ use crate::app::compare::{Action, SHOWN, View, Which, Why};
 use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::texts::Language;
-use crate::app::widgets::Severity;
+use crate::app::widgets::{ModelFrom, Severity};
 use crate::dataset::{Corpus, Dataset, DatasetError};
 use crate::jobs::compare::{self, CompareRequest, EvaluationSet, Question};
 use crate::jobs::explain::{self, ExplainRequest};
@@ -49,7 +49,14 @@ impl Window {
                 self.compare.tuned = None;
                 self.compare.more.clear();
             }
-            Action::AddModel => self.ask_for_files(Purpose::AnotherModel, self.compare.tuned.clone()),
+            Action::ChooseOfHub(which) => {
+                let purpose = if which == Which::Base { Purpose::BaseModel } else { Purpose::TunedModel };
+                self.ask_for_model_of_hub(purpose);
+            }
+            Action::AddModel(ModelFrom::Folder) => {
+                self.ask_for_files(Purpose::AnotherModel, self.compare.tuned.clone());
+            }
+            Action::AddModel(ModelFrom::Hub) => self.ask_for_model_of_hub(Purpose::AnotherModel),
             Action::RemoveModel(at) => {
                 self.compare.more.remove(at);
             }

@@ -138,8 +138,8 @@ impl Window {
                 Ok(())
             }
             Action::Judge(verdict) => self.carry_out(self.data.judge(verdict), self.data.is_little_in_hand()),
-            Action::ShowKeys | Action::HideKeys => {
-                self.data.shows_keys = action == Action::ShowKeys;
+            Action::Run(command) => {
+                self.run_command(command);
                 Ok(())
             }
             Action::ExportShown => {
@@ -167,8 +167,8 @@ impl Window {
                 self.data.choose_measure(measure);
                 Ok(())
             }
-            Action::ScoreWithReranker => {
-                self.ask_for_reranker();
+            Action::ScoreWithReranker(from) => {
+                self.ask_for_reranker(from);
                 Ok(())
             }
             Action::KeepScores => self.carry_out(self.data.keep_scores(), false),

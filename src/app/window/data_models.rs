@@ -8,7 +8,7 @@ use crate::app::background::Background;
 use crate::app::data::{FOUND, FindBy, From, Mining, ScoredWith};
 use crate::app::error_texts;
 use crate::app::files::Purpose;
-use crate::app::widgets::Severity;
+use crate::app::widgets::{ModelFrom, Severity};
 use crate::compute::DeviceInfo;
 use crate::dataset::{Corpus, LineId, Row};
 use crate::jobs::mining::{self, MiningEvent, MiningRequest, Pool};
@@ -177,8 +177,11 @@ impl Window {
         }
     }
 
-    pub(super) fn ask_for_reranker(&mut self) {
-        self.ask_for_files(Purpose::Reranker, None);
+    pub(super) fn ask_for_reranker(&mut self, from: ModelFrom) {
+        match from {
+            ModelFrom::Folder => self.ask_for_files(Purpose::Reranker, None),
+            ModelFrom::Hub => self.ask_for_model_of_hub(Purpose::Reranker),
+        }
     }
 
     fn drain_scoring(&mut self) {

@@ -202,13 +202,14 @@ fn survey(lines: &Lines, check: Check, watch: &Watch) -> Option<Survey> {
 
 /// Counts tokens as the chosen model does; none if there is no such model, which the training bench says.
 fn counter(model: &Path) -> Option<CountTokens> {
-    let folder = ModelFolder::open(model).inspect_err(|error| log::info!("no lengths are checked: {error}")).ok()?;
+    let folder =
+        ModelFolder::open(model).inspect_err(|error| tracing::info!("no lengths are checked: {error}")).ok()?;
     let tokenizer = folder.tokenizer().clone();
     Some(Arc::new(move |text| tokenizer.ids(text, None).map_or(0, |ids| ids.len())))
 }
 
 fn other_file(path: &Path) -> Option<OtherFile> {
-    let dataset = Dataset::open(path).inspect_err(|error| log::info!("nothing is compared with: {error}")).ok()?;
+    let dataset = Dataset::open(path).inspect_err(|error| tracing::info!("nothing is compared with: {error}")).ok()?;
     let name = path.file_name()?.to_string_lossy().into_owned();
     Some(OtherFile::new(name, dataset.lines()))
 }

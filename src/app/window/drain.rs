@@ -15,12 +15,14 @@ impl Window {
             self.messages.error(wrong);
         }
         self.drain_dialog();
+        self.drain_guide();
         self.drain_opening();
         self.drain_saving();
         self.drain_editing();
         self.drain_data_work();
         self.drain_data_models();
         self.drain_import();
+        self.drain_hub();
         self.open_waiting();
         self.drain_preparing();
         self.drain_training();
@@ -48,7 +50,7 @@ impl Window {
         }
     }
 
-    fn take_chosen(&mut self, Chosen { purpose, paths, no_dialog }: Chosen) {
+    pub(super) fn take_chosen(&mut self, Chosen { purpose, paths, no_dialog }: Chosen) {
         if no_dialog {
             self.messages.say(Severity::Warning, self.texts.get("dialog_none"));
         }
@@ -108,7 +110,7 @@ impl Window {
         if let Some(done) = self.keeping.as_ref().and_then(Background::poll) {
             self.keeping = None;
             if let Ok(Err(error)) = done {
-                log::warn!("{error}");
+                tracing::warn!("{error}");
             }
         }
         if self.settings_changed && self.claim.is_some() && self.keeping.is_none() {
@@ -127,7 +129,7 @@ impl Window {
     pub(super) fn remember_training(&mut self) {
         match toml::Table::try_from(&self.train.form.config) {
             Ok(table) => self.settings.training = table,
-            Err(error) => log::warn!("the options are not kept for the next start: {error}"),
+            Err(error) => tracing::warn!("the options are not kept for the next start: {error}"),
         }
         self.settings_changed = true;
     }

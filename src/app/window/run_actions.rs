@@ -296,7 +296,7 @@ impl Window {
         let runs = Runs::new(self.workspace.runs());
         self.listing = Some(Background::start(&self.context, move || {
             let (runs, problems) = runs.list().unwrap_or_else(|problem| (Vec::new(), vec![problem]));
-            problems.iter().for_each(|problem| log::warn!("{problem}"));
+            problems.iter().for_each(|problem| tracing::warn!("{problem}"));
             let item = |run: workspace::Run| {
                 let model = run.model_folder();
                 let has_model = run.record().state == RunState::Done && model.is_dir();
@@ -325,7 +325,7 @@ impl Window {
 fn read_report(folder: &Path) -> Result<RunReport, Failure> {
     let events = workspace::Run::open(folder)?.events::<TrainingEvent>()?;
     if events.unreadable > 0 {
-        log::warn!("{}: {} lines of metrics.jsonl cannot be read", folder.display(), events.unreadable);
+        tracing::warn!("{}: {} lines of metrics.jsonl cannot be read", folder.display(), events.unreadable);
     }
     Ok(RunReport::of(events.events))
 }

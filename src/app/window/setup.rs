@@ -1,13 +1,17 @@
 //! What the window starts with.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use eframe::egui::ThemePreference;
 
 use super::devices;
+use super::hub_actions::FindHub;
 use crate::app::StartOptions;
 use crate::app::texts::Language;
 use crate::compute;
+use crate::model::hub::HubSettings;
 use crate::training::{Preset, TrainingConfig};
 use crate::workspace::{Settings, Workspace, WorkspaceError, move_to_trash, shipped};
 
@@ -19,8 +23,12 @@ pub struct Setup {
     pub language: Option<Language>,
     /// Goes before the settings.
     pub theme: Option<ThemePreference>,
+    /// How long a message of something done lies over the bench.
+    pub information_stays: Duration,
     /// Called away from the window's thread.
     pub look_for_devices: Box<dyn FnOnce() -> devices::Found + Send>,
+    /// Where the hub and its cache are; called away from the window's thread.
+    pub find_hub: FindHub,
     /// Moves a run's folder to the trash; called away from the window's thread.
     pub trash: fn(&Path) -> Result<(), WorkspaceError>,
 }
@@ -34,7 +42,9 @@ impl Setup {
             workspace: Workspace::open(None)?,
             language: None,
             theme: None,
+            information_stays: Duration::from_secs(8),
             look_for_devices: Box::new(move || (compute::devices(), compute::choose(choice))),
+            find_hub: Arc::new(HubSettings::from_env),
             trash: move_to_trash,
         })
     }
@@ -56,7 +66,9 @@ impl Start {
         let mut folders = options.paths.iter().filter(|path| path.is_dir()).cloned();
         let (given, others) = (folders.next(), folders.collect());
         let files: Vec<PathBuf> = options.paths.iter().filter(|path| !path.is_dir()).cloned().collect();
-        let last = |path: &Option<PathBuf>| path.clone().filter(|path| path.exists());
+        // What was open last is looked for only on this machine: whoever wrote the settings must not make the program call
+        // upon another one. The list of recent files still has it.
+        let last = |path: &Option<PathBuf>| path.clone().filter(|path| !is_elsewhere(path) && path.exists());
         let recent = settings.recent_data.first().cloned();
         Self {
             data: if files.is_empty() {
@@ -72,6 +84,13 @@ impl Start {
     }
 }
 
+/// Whether a path names another machine, as `\\machine\share` does on Windows.
+fn is_elsewhere(path: &Path) -> bool {
+    let path = path.to_string_lossy().replace('/', r"\").to_uppercase();
+    let long = path.strip_prefix(r"\\?\");
+    (cfg!(windows) || cfg!(test)) && long.map_or(path.starts_with(r"\\"), |path| path.starts_with(r"UNC\"))
+}
+
 /// The options of the last run; at the first start those of a short run that a processor manages in
 /// minutes, which trains the top layers only.
 pub(super) fn training(settings: &Settings) -> TrainingConfig {
@@ -80,7 +99,7 @@ pub(super) fn training(settings: &Settings) -> TrainingConfig {
         return first;
     }
     settings.training.clone().try_into().unwrap_or_else(|error| {
-        log::warn!("the options of the last run are not taken over: {error}");
+        tracing::warn!("the options of the last run are not taken over: {error}");
         first
     })
 }
@@ -98,5 +117,24 @@ pub(super) fn theme_name(theme: ThemePreference) -> &'static str {
         ThemePreference::Light => "light",
         ThemePreference::Dark => "dark",
         ThemePreference::System => "system",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_on_another_machine_is_opened_by_itself() {
+        for path in [r"\\machine\share\train.jsonl", "//machine/share/train.jsonl", r"\\?\UNC\machine\share\model"] {
+            assert!(is_elsewhere(Path::new(path)), "{path}");
+        }
+        for path in [r"C:\data\train.jsonl", r"\\?\C:\data", "/data/train.jsonl", "train.jsonl", r"\data"] {
+            assert!(!is_elsewhere(Path::new(path)), "{path}");
+        }
+        let mut settings = Settings::default();
+        settings.model.replace(r"\\machine\share\model".into());
+        let start = Start::of(&StartOptions::default(), &settings);
+        assert_ne!(start.model, settings.model);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{self, Key, KeyboardShortcut, Modifiers, ViewportCommand};
+use eframe::egui::{self, ViewportCommand};
 
 use super::data_files::LeftBehind;
 use super::setup::theme_name;
@@ -14,15 +14,11 @@ use crate::app::texts::Texts;
 use crate::app::widgets::Severity;
 use crate::jobs::JobHandle;
 
-const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
-
 impl Window {
     pub(super) fn apply_shell(&mut self, action: Action, queue: &[JobHandle]) {
         match action {
-            Action::Go(bench) => {
-                self.apply_data(data::Action::Commit);
-                self.bench = bench;
-            }
+            Action::Go(bench) => self.go_to(bench),
+            Action::Run(command) => self.run_command(command),
             Action::SetLanguage(language) => {
                 self.texts = Texts::new(language);
                 self.settings.language = language.code().into();
@@ -38,27 +34,6 @@ impl Window {
                 if let Some(job) = queue.get(index) {
                     job.cancel();
                 }
-            }
-        }
-    }
-
-    /// The keys that work in the whole window. They come before the fields see them.
-    pub(super) fn shortcuts(&mut self, ui: &mut egui::Ui) {
-        if self.bench != Bench::Data || self.question.is_some() {
-            return;
-        }
-        let keys = [
-            // With shift first: the shortcut without it would match too.
-            (CTRL_SHIFT, Key::Z, data::Action::Redo),
-            (CTRL_SHIFT, Key::S, data::Action::SaveAs),
-            (Modifiers::COMMAND, Key::Z, data::Action::Undo),
-            (Modifiers::COMMAND, Key::Y, data::Action::Redo),
-            (Modifiers::COMMAND, Key::S, data::Action::Save),
-            (Modifiers::COMMAND, Key::O, data::Action::Open),
-        ];
-        for (modifiers, key, action) in keys {
-            if ui.input_mut(|input| input.consume_shortcut(&KeyboardShortcut::new(modifiers, key))) {
-                self.apply_data(action);
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::app::background::Background;
 use crate::app::error_texts;
 use crate::app::files::Purpose;
 use crate::app::train::{Action, DataChoice, News, Run, RunReport, View};
-use crate::app::widgets::Severity;
+use crate::app::widgets::{ModelFrom, Severity};
 use crate::dataset::Lines;
 use crate::jobs::Failure;
 use crate::jobs::training::{self, TrainRequest};
@@ -51,7 +51,8 @@ impl Window {
             return self.only_looks();
         }
         match action {
-            Action::ChooseModel => {
+            Action::ChooseModel(ModelFrom::Hub) => self.ask_for_model_of_hub(Purpose::TrainModel),
+            Action::ChooseModel(ModelFrom::Folder) => {
                 let near = Some(self.train.form.config.model_name_or_path.clone());
                 self.ask_for_files(Purpose::TrainModel, near);
             }

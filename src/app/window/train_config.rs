@@ -66,6 +66,7 @@ impl Window {
 
     fn take_config(&mut self, config: TrainingConfig) {
         self.train.take(config);
+        self.resolve_model();
         self.remember_training();
     }
 

@@ -8,8 +8,9 @@ use super::workbook;
 use super::write::write_passages;
 use crate::dataset::encoding::{Encoding, decode};
 use crate::dataset::{Corpus, Passage, Problem};
+use crate::files;
 use serde_json::{Map, Value};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +50,8 @@ impl CorpusFile {
     /// # Errors
     /// If the file cannot be read, or a table has no column of texts.
     pub fn open(path: &Path) -> Result<Self, ImportError> {
-        let bytes = fs::read(path).map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+        let read = files::read_or_pipe(path, files::WHOLE);
+        let bytes = read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
         let place = |source| ImportError::In { path: path.to_owned(), source: Box::new(source) };
         Self::from_bytes(path, &bytes).map_err(place)
     }
@@ -155,6 +157,7 @@ pub fn is_corpus(path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::dataset::encoding::encode;
+    use std::fs;
 
     fn read(name: &str, text: &str, encoding: Encoding) -> CorpusFile {
         CorpusFile::from_bytes(Path::new(name), &encode(text, encoding).unwrap()).unwrap()

@@ -21,6 +21,8 @@ pub enum ImportError {
     WebPage,
     #[error("the workbook is damaged: {cause}. Open it in Excel or WPS, save it anew, and import that")]
     DamagedWorkbook { cause: String },
+    #[error("the workbook is too large: {cause}. Copy what is to be imported into a new sheet, or save it as CSV")]
+    LargeWorkbook { cause: String },
     #[error("the workbook has a password. Open it in Excel or WPS, take the password off and save it")]
     Password,
     #[error("there is no sheet `{sheet}`. Choose one of: {}", if sheets.is_empty() { "(the file has no sheets)".to_owned() } else { sheets.join(", ") })]

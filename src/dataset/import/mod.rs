@@ -14,11 +14,13 @@
 //! # }
 //! ```
 
+mod compound;
 mod corpus;
 mod delimited;
 mod error;
 mod mapping;
 mod passages;
+mod repeated;
 mod rows;
 mod table;
 mod workbook;

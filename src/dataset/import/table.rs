@@ -4,10 +4,14 @@ use super::delimited;
 use super::error::ImportError;
 use super::workbook;
 use crate::dataset::encoding::{Encoding, decode};
+use crate::files;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::path::Path;
+
+/// Bytes of the largest file that is imported, and columns of the widest table: as many as Excel has.
+const LARGEST: u64 = 1 << 30;
+pub(super) const COLUMNS: usize = 16_384;
 
 /// Cells of text in lines and columns, the header among them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -94,7 +98,8 @@ impl Table {
     /// If the file cannot be read, is no table, or has no such sheet.
     pub fn open(path: impl AsRef<Path>, sheet: Option<&str>) -> Result<Self, ImportError> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+        let read = files::read_or_pipe(path, LARGEST);
+        let bytes = read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
         let place = |source| ImportError::In { path: path.to_owned(), source: Box::new(source) };
         Self::from_bytes(&bytes, sheet).map_err(place)
     }
@@ -127,6 +132,9 @@ impl Table {
         let table = delimited::read(&String::from_utf8_lossy(&decoded.bytes));
         if table.rows.is_empty() {
             return Err(ImportError::Empty);
+        }
+        if table.width > COLUMNS {
+            return Err(ImportError::NotATable { reason: "a line of it has more than 16384 columns" });
         }
         Ok(Self { encoding: Some(decoded.encoding), ..table })
     }

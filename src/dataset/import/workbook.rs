@@ -1,14 +1,31 @@
 //! Sheets of workbooks: XLSX, XLS and ODS.
 
+use super::compound::{Compound, cells_of_sheets};
 use super::error::ImportError;
-use super::table::{Table, TableFault, TableProblem, TableRow};
+use super::repeated::written_out;
+use super::table::{COLUMNS, Table, TableFault, TableProblem, TableRow};
 use calamine::{
     Data, Dimensions, Error, ExcelDateTime, Ods, OdsError, Range, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsx,
     XlsxError,
 };
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a workbook may unpack to, and what its sheet may hold: far more than any that people make, and little enough for
+/// the memory. A few kilobytes can ask for a thousand times as much.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Bytes of all parts together.
+    unpacked: u64,
+    /// Bytes of the cells' texts, and cells of the table, blank ones before others in a line among them.
+    texts: usize,
+    cells: usize,
+    /// Regions of merged cells.
+    merged: usize,
+}
+
+const LIMITS: Limits = Limits { unpacked: 1 << 30, texts: 1 << 30, cells: 32 << 20, merged: 1 << 16 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -31,25 +48,65 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
 
 /// Reads the sheet of this name, or the first one that is not hidden.
 pub(super) fn read(bytes: &[u8], kind: Kind, sheet: Option<&str>) -> Result<Table, ImportError> {
+    read_within(bytes, kind, sheet, LIMITS)
+}
+
+fn read_within(bytes: &[u8], kind: Kind, sheet: Option<&str>, limits: Limits) -> Result<Table, ImportError> {
     // The readers of these formats trust what a file says about itself and may panic where it lies.
     catch_unwind(AssertUnwindSafe(|| match kind {
-        Kind::Zip => read_zip(bytes, sheet),
-        Kind::Compound => read_compound(bytes, sheet),
+        Kind::Zip => read_zip(bytes, sheet, limits),
+        Kind::Compound => read_compound(bytes, sheet, limits),
     }))
     .unwrap_or_else(|_| Err(ImportError::DamagedWorkbook { cause: "its parts contradict each other".into() }))
 }
 
 /// The cells of a sheet that are not blank, by row and column from 0.
-type Cells = BTreeMap<u32, BTreeMap<u32, Data>>;
+struct Cells {
+    rows: BTreeMap<u32, BTreeMap<u32, Data>>,
+    /// Bytes of texts that may still be added.
+    room: usize,
+}
 
-fn read_zip(bytes: &[u8], sheet: Option<&str>) -> Result<Table, ImportError> {
-    let archive = zip::ZipArchive::new(Cursor::new(bytes))
-        .map_err(|error| ImportError::DamagedWorkbook { cause: error.to_string() })?;
-    if archive.index_for_name("content.xml").is_some() {
+/// Unpacks every part into nothing: what the archive says of their sizes may be wrong.
+fn check_size<R: Read + io::Seek>(archive: &mut zip::ZipArchive<R>, limit: u64) -> Result<(), ImportError> {
+    let mut unpacked = 0;
+    for at in 0..archive.len() {
+        let part = archive.by_index(at).map_err(|error| damaged(error.to_string()))?;
+        let size = io::copy(&mut part.take(limit + 1 - unpacked), &mut io::sink());
+        unpacked += size.map_err(|error| damaged(error.to_string()))?;
+        if unpacked > limit {
+            return Err(too_large(format!("unpacked it takes more than {} MiB", limit >> 20)));
+        }
+    }
+    Ok(())
+}
+
+fn damaged(cause: String) -> ImportError {
+    ImportError::DamagedWorkbook { cause }
+}
+
+fn too_large(cause: String) -> ImportError {
+    ImportError::LargeWorkbook { cause }
+}
+
+fn read_zip(bytes: &[u8], sheet: Option<&str>, limits: Limits) -> Result<Table, ImportError> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()))?;
+    check_size(&mut archive, limits.unpacked)?;
+    if let Some(content) = archive.index_for_name("content.xml") {
+        let mut xml = Vec::new();
+        let part = archive.by_index(content).map_err(|error| damaged(error.to_string()))?;
+        part.take(limits.unpacked).read_to_end(&mut xml).map_err(|error| damaged(error.to_string()))?;
+        match written_out(&xml) {
+            None => return Err(damaged("a cell is repeated by no number".into())),
+            Some(bytes) if bytes > limits.unpacked => {
+                return Err(too_large(format!("its cells take more than {} MiB", limits.unpacked >> 20)));
+            }
+            Some(_) => {}
+        }
         let mut book = Ods::new(Cursor::new(bytes)).map_err(|error| failed(error.into()))?;
         let chosen = Chosen::of(&book, sheet)?;
         let range = book.worksheet_range(chosen.name()).map_err(|error| failed(error.into()))?;
-        return chosen.table(dense(&range), &[]);
+        return chosen.table(Cells::dense(&range, limits)?, &[], limits);
     }
     if archive.index_for_name("[Content_Types].xml").is_none() {
         return Err(ImportError::NotATable { reason: "it is an archive of other files" });
@@ -60,18 +117,23 @@ fn read_zip(bytes: &[u8], sheet: Option<&str>) -> Result<Table, ImportError> {
     let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|error| failed(error.into()))?;
     let chosen = Chosen::of(&book, sheet)?;
     // Cell by cell: the whole rectangle of a sheet with one stray cell at its far end would not fit into memory.
-    let mut cells = Cells::new();
+    let mut cells = Cells::new(limits);
     let mut reader = book.worksheet_cells_reader(chosen.name()).map_err(|error| failed(error.into()))?;
     while let Some(cell) = reader.next_cell().map_err(|error| failed(error.into()))? {
         let (row, column) = cell.get_position();
-        insert(&mut cells, row, column, cell.get_value().clone().into());
+        cells.insert(row, column, cell.get_value().clone().into())?;
     }
     drop(reader);
     let merged = book.merge_cells_by_sheet_name(chosen.name()).map_err(|error| failed(error.into()))?;
-    chosen.table(cells, &merged)
+    chosen.table(cells, &merged, limits)
 }
 
-fn read_compound(bytes: &[u8], sheet: Option<&str>) -> Result<Table, ImportError> {
+fn read_compound(bytes: &[u8], sheet: Option<&str>, limits: Limits) -> Result<Table, ImportError> {
+    let file = Compound::open(bytes).map_err(|cause| damaged(cause.to_owned()))?;
+    let cells = cells_of_sheets(&file);
+    if cells > limits.cells as u64 {
+        return Err(too_large(format!("its sheets reach over {cells} cells, blank ones among them")));
+    }
     let mut book = match Xls::new(Cursor::new(bytes)) {
         Ok(book) => book,
         Err(error) => {
@@ -82,7 +144,7 @@ fn read_compound(bytes: &[u8], sheet: Option<&str>) -> Result<Table, ImportError
     let chosen = Chosen::of(&book, sheet)?;
     let range = book.worksheet_range(chosen.name()).map_err(|error| failed(error.into()))?;
     let merged = book.merge_cells_by_sheet_name(chosen.name()).map_err(|error| failed(error.into()))?;
-    chosen.table(dense(&range), &merged)
+    chosen.table(Cells::dense(&range, limits)?, &merged, limits)
 }
 
 fn failed(error: Error) -> ImportError {
@@ -94,23 +156,46 @@ fn failed(error: Error) -> ImportError {
     }
 }
 
-fn dense(range: &Range<Data>) -> Cells {
-    let (first_row, first_column) = range.start().unwrap_or_default();
-    let mut cells = Cells::new();
-    for (row, column, cell) in range.used_cells() {
-        insert(&mut cells, first_row + row as u32, first_column + column as u32, cell.clone());
+impl Cells {
+    fn new(limits: Limits) -> Self {
+        Self { rows: BTreeMap::new(), room: limits.texts }
     }
-    cells
-}
 
-fn insert(cells: &mut Cells, row: u32, column: u32, cell: Data) {
-    let is_blank = match &cell {
-        Data::Empty => true,
-        Data::String(text) => text.trim().is_empty(),
-        _ => false,
-    };
-    if !is_blank {
-        cells.entry(row).or_default().insert(column, cell);
+    fn dense(range: &Range<Data>, limits: Limits) -> Result<Self, ImportError> {
+        let (first_row, first_column) = range.start().unwrap_or_default();
+        let mut cells = Self::new(limits);
+        for (row, column, cell) in range.used_cells() {
+            cells.insert(first_row + row as u32, first_column + column as u32, cell.clone())?;
+        }
+        Ok(cells)
+    }
+
+    fn insert(&mut self, row: u32, column: u32, cell: Data) -> Result<(), ImportError> {
+        let text = match &cell {
+            Data::Empty => return Ok(()),
+            Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.as_str(),
+            _ => "-",
+        };
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        if column as usize >= COLUMNS {
+            return Err(too_large(format!("a cell stands in column {}, of {COLUMNS} at most", u64::from(column) + 1)));
+        }
+        // A text that many cells share is in each of them.
+        self.room = (self.room.checked_sub(text.len())).ok_or_else(|| too_large("its texts fill the memory".into()))?;
+        self.rows.entry(row).or_default().insert(column, cell);
+        Ok(())
+    }
+
+    /// What stands in a cell that is merged over several rows belongs to each of them.
+    fn share(&mut self, Dimensions { start, end }: &Dimensions) -> Result<(), ImportError> {
+        let Some(shared) = self.rows.get(&start.0).and_then(|row| row.get(&start.1)).cloned() else {
+            return Ok(());
+        };
+        let below = self.rows.range(start.0.saturating_add(1)..=end.0);
+        let blank = below.filter(|(_, row)| !row.contains_key(&start.1)).map(|(row, _)| *row);
+        blank.collect::<Vec<_>>().into_iter().try_for_each(|row| self.insert(row, start.1, shared.clone()))
     }
 }
 
@@ -140,18 +225,23 @@ impl Chosen {
         &self.sheets[self.at]
     }
 
-    /// What stands in a cell that is merged over several rows belongs to each of them.
-    fn table(self, mut cells: Cells, merged: &[Dimensions]) -> Result<Table, ImportError> {
-        for Dimensions { start, end } in merged.iter().filter(|merged| merged.start.0 < merged.end.0) {
-            let Some(shared) = cells.get(&start.0).and_then(|row| row.get(&start.1)).cloned() else {
-                continue;
-            };
-            for row in cells.range_mut(start.0 + 1..=end.0).map(|(_, row)| row) {
-                row.entry(start.1).or_insert_with(|| shared.clone());
-            }
+    fn table(self, mut cells: Cells, merged: &[Dimensions], limits: Limits) -> Result<Table, ImportError> {
+        if merged.len() > limits.merged {
+            return Err(too_large(format!("{} regions of its cells are merged", merged.len())));
+        }
+        let over_rows = merged.iter().filter(|merged| merged.start.0 < merged.end.0);
+        let covered = over_rows.clone().map(|merged| (merged.end.0 - merged.start.0) as usize).sum::<usize>();
+        if covered > limits.cells {
+            return Err(too_large("merged cells lie over one another".into()));
+        }
+        over_rows.into_iter().try_for_each(|merged| cells.share(merged))?;
+        let widths = cells.rows.values().filter_map(|row| row.keys().next_back());
+        let count: usize = widths.map(|last| *last as usize + 1).sum();
+        if count > limits.cells {
+            return Err(too_large(format!("it has {count} cells, blank ones among them")));
         }
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
-        for (row, row_cells) in cells {
+        for (row, row_cells) in cells.rows {
             let line = row as usize + 1;
             let mut texts = Vec::new();
             for (column, cell) in row_cells {
@@ -350,6 +440,50 @@ mod tests {
             let error = Table::from_bytes(&archive(parts), None).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
+    }
+
+    const SMALL: Limits = Limits { unpacked: 200_000, texts: 10_000, cells: 1000, merged: 3 };
+
+    fn refused(bytes: &[u8]) -> String {
+        let error = read_within(bytes, Kind::Zip, None, SMALL).unwrap_err();
+        assert!(matches!(error, ImportError::LargeWorkbook { .. }), "{error}");
+        error.to_string()
+    }
+
+    fn sheet(cells: &str) -> String {
+        format!(
+            r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{cells}</sheetData></worksheet>"#
+        )
+    }
+
+    #[test]
+    fn a_workbook_that_would_fill_the_memory_is_refused() {
+        let text = |place: &str, text: &str| format!(r#"<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>"#);
+        let rows = |cell: &dyn Fn(usize) -> String| -> String {
+            (1..=100).map(|row| format!(r#"<row r="{row}">{}</row>"#, cell(row))).collect()
+        };
+        let fits = sheet(&rows(&|row| text(&format!("A{row}"), "焊")));
+        assert!(read_within(&xlsx(&[("QA", &fits)]), Kind::Zip, None, SMALL).is_ok());
+
+        // A few hundred bytes that unpack to far more.
+        let bomb = xlsx(&[("QA", &format!("{fits}{}", " ".repeat(300_000)))]);
+        assert!(bomb.len() < 20_000 && refused(&bomb).contains("unpacked it takes more than 0 MiB"));
+        let texts = sheet(&rows(&|row| text(&format!("A{row}"), &"a".repeat(101))));
+        assert!(refused(&xlsx(&[("QA", &texts)])).contains("its texts fill the memory"));
+        // One cell far to the right in every row.
+        let wide = sheet(&rows(&|row| text(&format!("ZZ{row}"), "a")));
+        assert!(refused(&xlsx(&[("QA", &wide)])).contains("it has 70200 cells"));
+        let beyond = sheet(&rows(&|row| text(&format!("ZZZZ{row}"), "a")));
+        assert!(refused(&xlsx(&[("QA", &beyond)])).contains("of 16384 at most"));
+        let merged = |regions: usize, end: usize| {
+            let region = format!(r#"<mergeCell ref="A1:A{end}"/>"#).repeat(regions);
+            fits.replace("</sheetData>", &format!("</sheetData><mergeCells>{region}</mergeCells>"))
+        };
+        assert!(refused(&xlsx(&[("QA", &merged(4, 2))])).contains("4 regions"));
+        assert!(refused(&xlsx(&[("QA", &merged(3, 900))])).contains("over one another"));
+        // An ODS sheet's cell that is there as often as a sheet has room for.
+        let repeated = r#"<table:table-row table:number-rows-repeated="1000000"><table:table-cell table:number-columns-repeated="16384" office:value-type="string"><text:p>a</text:p></table:table-cell></table:table-row>"#;
+        assert!(refused(&archive(&[("content.xml", repeated)])).contains("its cells take more than"));
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Drop for Record {
             self.run.set_state(RunState::Cancelled)
         };
         if let Err(error) = written {
-            log::warn!("{error}");
+            tracing::warn!("{error}");
         }
     }
 }

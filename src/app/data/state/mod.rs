@@ -77,7 +77,6 @@ pub struct State {
     scores: Arc<Scores>,
     /// Columns that the user has put away.
     pub hidden: Vec<Column>,
-    pub shows_keys: bool,
     /// The form for parting the rows, while it is open.
     pub split: Option<SplitForm>,
     /// Mining, while its view is open.

@@ -106,6 +106,11 @@ impl State {
         self.survey.as_ref().is_some_and(|survey| !fix(survey, &self.lines(), problem).is_empty())
     }
 
+    /// The first thing wrong with the chosen row that can be put right.
+    pub fn first_fixable(&self) -> Option<Problem> {
+        self.chosen()?.problems.iter().find(|problem| self.can_fix(problem)).cloned()
+    }
+
     pub fn fix(&mut self, problem: &Problem) -> Result<(), DatasetError> {
         let lines = self.lines();
         let edits = self.survey.as_ref().map(|survey| fix(survey, &lines, problem)).unwrap_or_default();

@@ -7,6 +7,9 @@ use super::{AT_ONCE, Selected, State};
 use crate::dataset::{LineId, LineKind, Lines, Problem, Row, Survey};
 use crate::jobs::RowSource;
 
+/// Bytes that are shown of a line that cannot be used: a longer one is put right in a text editor.
+const LONGEST_SHOWN: usize = 64 << 10;
+
 impl State {
     /// Usable rows; all lines until they have been looked at, none of a head.
     pub fn rows(&self) -> usize {
@@ -238,8 +241,11 @@ impl State {
             };
             let dataset = self.dataset.as_ref().filter(|dataset| dataset.is_edited(at));
             let before = dataset.and_then(|dataset| dataset.text_in_file(id).and_then(|text| Row::parse(&text)));
-            let text = String::from_utf8_lossy(lines.bytes_at(at)).into_owned();
-            Chosen { id, line: at + 1, row: reading.into_row(), problems, text, before, revision }
+            let bytes = lines.bytes_at(at);
+            let is_cut = reading.is_bad() && bytes.len() > LONGEST_SHOWN;
+            let shown = if is_cut { &bytes[..LONGEST_SHOWN] } else { bytes };
+            let text = String::from_utf8_lossy(shown).into_owned();
+            Chosen { id, line: at + 1, row: reading.into_row(), problems, text, is_cut, before, revision }
         });
     }
 }

@@ -1,6 +1,7 @@
 //! The numbers themselves, as RFC 4180 has them: one line a step or evaluation.
 
 use super::super::curves::{Curves, Table};
+use crate::report::cell;
 
 pub fn csv(runs: &[(String, Curves)]) -> String {
     let mut columns: Vec<&str> = Vec::new();
@@ -13,7 +14,7 @@ pub fn csv(runs: &[(String, Curves)]) -> String {
         }
     }
     let mut text = String::from("run,step,epoch,seconds");
-    columns.iter().for_each(|column| text.extend([",", &quoted(column)]));
+    columns.iter().for_each(|column| text.extend([",", &cell(column)]));
     text.push('\n');
     for (name, curves) in runs {
         let tables: [&Table; 2] = [&curves.steps, &curves.evaluations];
@@ -25,7 +26,7 @@ pub fn csv(runs: &[(String, Curves)]) -> String {
         for (step, table, row) in places {
             let table = tables[table];
             let mark = &table.marks[row];
-            text += &format!("{},{step},{},{}", quoted(name), mark.epoch, mark.time);
+            text += &format!("{},{step},{},{}", cell(name), mark.epoch, mark.time);
             for column in &columns {
                 let value = table.series.iter().find(|series| series.name == *column).map(|series| series.values[row]);
                 text.push(',');
@@ -37,8 +38,4 @@ pub fn csv(runs: &[(String, Curves)]) -> String {
         }
     }
     text
-}
-
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
 }

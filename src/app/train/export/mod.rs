@@ -116,6 +116,15 @@ mod tests {
         assert_eq!(third[3].parse::<f64>().unwrap(), 1e-5);
     }
 
+    /// A run's name is anybody's text.
+    #[test]
+    fn no_name_is_a_formula_in_a_spreadsheet() {
+        let mut export = export();
+        export.runs[0].0 = "=HYPERLINK(\"https://example.org\")".into();
+        let text = String::from_utf8(export.write(Format::Csv).unwrap()).unwrap();
+        assert!(text.lines().nth(1).unwrap().starts_with("\"'=HYPERLINK("), "{text:.300}");
+    }
+
     #[test]
     fn a_vector_picture_has_every_line_and_name_and_is_whole_xml() {
         let text = String::from_utf8(export().write(Format::Svg).unwrap()).unwrap();

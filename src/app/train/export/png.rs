@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use eframe::egui::epaint::{Mesh, Primitive, Vertex};
 use eframe::egui::{
-    Align2, Color32, ColorImage, Context, FontId, ImageData, Pos2, RawInput, Rect, Shape as Drawn, Stroke, TextureId,
+    Align2, Color32, ColorImage, Context, ImageData, Pos2, RawInput, Rect, Shape as Drawn, Stroke, TextureId,
     ViewportId, ViewportInfo,
 };
 use image::{ImageError, ImageFormat, Rgb, RgbImage};
@@ -62,7 +62,7 @@ fn draw(painter: &eframe::egui::Painter, shape: &Shape) {
     match shape {
         Shape::Line { points, ink, width, dash } => {
             let (colour, opacity) = ink.colour();
-            let stroke = Stroke::new(*width, colour.gamma_multiply(opacity));
+            let stroke = Stroke::new(*width, theme::faint(colour, opacity));
             let points: Vec<Pos2> = points.iter().map(|[x, y]| Pos2::new(*x, *y)).collect();
             match dash.lengths() {
                 None => painter.add(Drawn::line(points, stroke)),
@@ -75,7 +75,7 @@ fn draw(painter: &eframe::egui::Painter, shape: &Shape) {
                 Anchor::Middle => Align2::CENTER_CENTER,
                 Anchor::Right => Align2::RIGHT_CENTER,
             };
-            painter.text((*at).into(), align, text, FontId::proportional(*size), ink.colour().0);
+            painter.text((*at).into(), align, text, theme::paper_font(*size), ink.colour().0);
         }
     }
 }

@@ -1,0 +1,115 @@
+//! The guide of a first start: three steps with the sample project, below the benches, until it is put away for good.
+
+use eframe::egui::{self, Align, Layout, RichText};
+
+use super::Bench;
+use crate::app::texts::Texts;
+use crate::app::theme::{self, palette, primary_button, size, small_button, space};
+
+/// A step of the guide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Look at a bad negative and judge it.
+    Look,
+    Train,
+    Compare,
+}
+
+impl Step {
+    pub const ALL: [Self; 3] = [Self::Look, Self::Train, Self::Compare];
+
+    fn keys(self) -> [&'static str; 3] {
+        match self {
+            Self::Look => ["guide_look", "guide_look_help", "guide_look_do"],
+            Self::Train => ["guide_train", "guide_train_help", "guide_train_do"],
+            Self::Compare => ["guide_compare", "guide_compare_help", "guide_compare_do"],
+        }
+    }
+
+    pub fn bench(self) -> Bench {
+        match self {
+            Self::Look => Bench::Data,
+            Self::Train => Bench::Train,
+            Self::Compare => Bench::Compare,
+        }
+    }
+}
+
+/// Which steps are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guide {
+    pub done: [bool; 3],
+}
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuideAction {
+    /// Go to where the step is done, and make it ready.
+    Begin(Step),
+    /// Never show the guide again, unless it is asked for.
+    PutAway,
+}
+
+impl Guide {
+    /// The first step that is not done.
+    fn next(&self) -> Option<Step> {
+        Step::ALL.into_iter().find(|step| !self.done[*step as usize])
+    }
+
+    pub fn show(&self, ui: &mut egui::Ui, texts: Texts) -> Option<GuideAction> {
+        let mut action = None;
+        let frame = theme::panel(ui).inner_margin(egui::Margin::symmetric(space::LARGE as i8, space::SMALL as i8));
+        egui::Panel::bottom("guide").frame(frame).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(texts.get("guide")).text_style(theme::section()).strong());
+                if self.next().is_none() {
+                    ui.label(RichText::new(texts.get("guide_done")).color(palette(ui).weak));
+                }
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    if small_button(ui, texts.get("guide_away")).on_hover_text(texts.get("guide_away_help")).clicked() {
+                        action = Some(GuideAction::PutAway);
+                    }
+                });
+            });
+            ui.columns(Step::ALL.len(), |columns| {
+                for (step, ui) in Step::ALL.into_iter().zip(columns) {
+                    if self.step(ui, texts, step) {
+                        action = Some(GuideAction::Begin(step));
+                    }
+                }
+            });
+        });
+        action
+    }
+
+    fn step(&self, ui: &mut egui::Ui, texts: Texts, step: Step) -> bool {
+        let [title, help, button] = step.keys().map(|key| texts.get(key));
+        let is_done = self.done[step as usize];
+        let number = step as usize + 1;
+        let sign = if is_done { "√".to_owned() } else { number.to_string() };
+        let colours = palette(ui);
+        theme::card(ui)
+            .show(ui, |ui| {
+                ui.set_min_height(size::GUIDE);
+                ui.set_width(ui.available_width());
+                ui.label(RichText::new(format!("{sign}  {title}")).strong());
+                ui.add(egui::Label::new(RichText::new(help).small().color(colours.weak)).wrap());
+                let button =
+                    if self.next() == Some(step) { primary_button(ui, button) } else { egui::Button::new(button) };
+                ui.add(button).clicked()
+            })
+            .inner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_step_that_is_not_done_comes_next() {
+        assert_eq!(Guide::default().next(), Some(Step::Look));
+        assert_eq!(Guide { done: [true, false, true] }.next(), Some(Step::Train));
+        assert_eq!(Guide { done: [true; 3] }.next(), None);
+    }
+}
