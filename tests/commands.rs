@@ -650,7 +650,13 @@ fn help_has_no_colours_where_nobody_wants_them_and_completions_are_written() {
 
 #[test]
 fn devices_are_listed_for_programs_and_notes_are_written_as_asked() {
-    let devices = |level: &str| weldbench().args(["devices", "--json"]).env("RUST_LOG", level).assert().success();
+    // Mesa complains without that folder.
+    let of_user = std::env::temp_dir();
+    let devices = |level: &str| {
+        let mut command = weldbench();
+        command.args(["devices", "--json"]).env("RUST_LOG", level).env("XDG_RUNTIME_DIR", &of_user);
+        command.assert().success()
+    };
     let quiet = devices("error");
     let listed = lines(&quiet.get_output().stdout);
     assert!(listed.iter().any(|device| device["device"] == "cpu"), "{listed:?}");

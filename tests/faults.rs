@@ -326,7 +326,7 @@ fn what_the_surroundings_lack_is_said_with_what_to_do() {
         command.args(["mix", "--base", MODEL, "--model", MODEL, "--alpha", "0.5", "--device", "cpu"]);
         command.args(["--output", read_only]);
     });
-    assert!(said.contains(read_only) && said.contains("what to do"), "{said}");
+    assert!(said.contains("/proc") && said.contains("may this folder be written"), "{said}");
     let said = refused(|command| {
         command.args(train).env_remove("WELDBENCH_HOME").env_remove("HOME").env_remove("XDG_DATA_HOME");
         // A user whom the system does not know has no home anywhere.
@@ -397,7 +397,10 @@ fn vectors_that_the_cache_has_no_room_for_are_no_failure() {
     let full = with_little_room(home.path(), 8, &words);
     assert!(full.status.success(), "{}", told(&full));
     let whole = weldbench(home.path(), &words).stdout(Stdio::piped()).output().unwrap();
-    let hits = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(whole.status.success() && !hits(&whole).is_empty());
+    // The first line says how long it took.
+    let hits = |output: &Output| -> Vec<String> {
+        String::from_utf8_lossy(&output.stdout).lines().skip(1).map(str::to_owned).collect()
+    };
+    assert!(whole.status.success() && hits(&whole).len() >= 5);
     assert_eq!(hits(&full), hits(&whole));
 }

@@ -304,7 +304,7 @@ fn the_first_start_is_guided_until_that_is_put_away_for_good() {
     click(&mut bench, "To the training bench");
     assert!(bench.query_by_label("Start training").is_some());
     click(&mut bench, "To the comparison");
-    assert!(bench.query_by_label("Evaluate").is_some());
+    assert!(bench.query_by_label("Text map").is_some());
     click(&mut bench, "Never show again");
     assert!(bench.query_by_label("First steps").is_none());
     kept(&mut bench, |settings| settings.guide_put_away);

@@ -13,6 +13,10 @@ use crate::training::{Launch, read_files};
 /// Takes the options of `weldbench train`. What has no equivalent there is listed, here and in the job's README.md.
 /// `weldbench import-run` reads what comes back.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench export-job --job JOB --nodes 2 --gpus 8 --preset welding --model_name_or_path BAAI/bge-m3 --train_data rows.jsonl
+  weldbench export-job --job JOB --gpus 4 --no-deepspeed --config run.toml --train_data rows.jsonl")]
 pub struct ExportJob {
     /// Folder of the job; it must not be there yet, or be empty.
     #[arg(long, value_name = "FOLDER")]

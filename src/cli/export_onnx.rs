@@ -13,6 +13,10 @@ const NAME: &str = "export_onnx.py";
 ///
 /// The script needs Python with torch, transformers, onnx and onnxruntime; no Rust library writes such models.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench export-onnx TUNED
+  weldbench export-onnx TUNED --overwrite")]
 pub struct ExportOnnx {
     /// Folder of the model.
     #[arg(value_name = "FOLDER")]

@@ -14,6 +14,10 @@ use crate::workspace::{Runs, Workspace};
 /// Reads the folder of `weldbench export-job` once it has come back, or any output folder of Hugging Face's Trainer:
 /// `trainer_state.json`, TensorBoard's events, and weights, there or in the last checkpoint.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  weldbench import-run JOB
+  weldbench import-run output --name 'two machines' --config run.toml")]
 pub struct ImportRun {
     /// The job's folder, or an output folder.
     #[arg(value_name = "FOLDER")]

@@ -156,7 +156,7 @@ impl Found {
             if let Some(remark) =
                 card::write(run, &self.config, &languages(&files), self.job.as_ref().map(|job| job.rows))
             {
-                log::warn!("{remark}");
+                tracing::warn!("{remark}");
             }
         }
         Ok(model)

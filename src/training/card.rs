@@ -253,7 +253,7 @@ impl ModelCard<'_> {
             format!("{rows} rows of a question, positives and negatives; their hash is `{}`. ", self.fingerprint)
         });
         format!(
-            "## Training\n\n{rows}{} steps; the card is by Weldbench {}.\n\n{options}",
+            "## Training\n\n{rows}Steps: {}; the card is by Weldbench {}.\n\n{options}",
             self.steps,
             env!("CARGO_PKG_VERSION")
         )

@@ -125,10 +125,13 @@ impl Keys {
                             && !input.modifiers.shift
                     })
             }
+            // Taken out, or the field that a key leads to would have it as well.
             Self::Typed(text) => {
                 alone
-                    && ui.input(|input| {
-                        input.events.iter().any(|event| matches!(event, egui::Event::Text(typed) if typed == text))
+                    && ui.input_mut(|input| {
+                        let before = input.events.len();
+                        input.events.retain(|event| !matches!(event, egui::Event::Text(typed) if typed == text));
+                        input.events.len() < before
                     })
             }
             Self::Egui(_) => false,

@@ -12,7 +12,9 @@ use crate::training::Preset;
 
 pub fn show(ui: &mut egui::Ui, texts: Texts, actions: &mut Vec<Action>) {
     ui.horizontal_wrapped(|ui| {
+        // Five buttons fill the form's width.
         ui.spacing_mut().button_padding.x = space::SMALL;
+        ui.spacing_mut().item_spacing.x = space::TINY;
         ui.menu_button(texts.get("preset"), |ui| {
             ui.set_width(size::POPUP);
             ui.spacing_mut().item_spacing.y = space::TINY;

@@ -80,6 +80,9 @@ fn put(model: &Path, card: &str) -> Result<bool, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
         Err(error) => return Err(WorkspaceError::io(&path, "read")(error).into()),
     };
-    write_whole(&if is_free { path } else { model.join(BESIDE) }, card)?;
+    let path = if is_free { path } else { model.join(BESIDE) };
+    write_whole(&path, card)?;
+    // Whoever may read the model may read its card.
+    std::fs::set_permissions(&path, std::fs::metadata(model.join("config.json"))?.permissions())?;
     Ok(is_free)
 }

@@ -78,7 +78,12 @@ impl VectorFile {
     pub fn create(path: &Path, format: VectorFormat) -> Result<Self, ModelError> {
         let begin = || -> io::Result<Self> {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let file = tempfile::Builder::new().prefix(".vectors-").tempfile_in(folder)?;
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(".vectors-");
+            // As any new file, not for its owner alone.
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            let file = builder.tempfile_in(folder)?;
             let sink = match format {
                 VectorFormat::Parquet => Sink::Parquet(Box::new(ParquetSink::new(file.reopen()?))),
                 _ => Sink::Arrays { arrays: Box::new(Arrays::new(folder)?), format },
