@@ -640,6 +640,7 @@ fn pictures_of_the_hub_s_models() {
     let mut bench = Bench::with_hub("https://huggingface.co", true);
     fill(&bench.folder().join("hub"));
     open_dialog(&mut bench);
+    bench.until("the forecast", |window| window.query_by_label_contains(" steps, ").is_some());
     bench.until("the models", |window| window.query_by_label("Use: BAAI/bge-m3").is_some());
     assert!(bench.get_by_label("Use: BAAI/bge-reranker-base").accesskit_node().is_disabled());
     bench.get_by_label("BAAI/bge-small-zh-v1.5").click();
@@ -655,5 +656,6 @@ fn pictures_of_the_hub_s_models() {
     bench.run_steps(3);
     bench.get_by_label("模型库中的模型…").click();
     bench.until("the models", |window| window.query_by_label("使用：BAAI/bge-m3").is_some());
+    bench.until("the forecast", |window| window.query_by_label_contains("内存约").is_some());
     bench.picture("hub_chinese");
 }

@@ -254,6 +254,7 @@ impl eframe::App for Window {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.shortcuts(ui);
         self.dropped_files(ui);
+        self.messages.above = 0.0;
         if self.is_projected {
             self.show_projected(ui);
         } else {
@@ -289,8 +290,12 @@ impl Window {
         for action in shell::bar(ui, &around) {
             self.apply_shell(action, &queue);
         }
-        if let Some(action) = self.guide.and_then(|guide| guide.show(ui, self.texts)) {
-            self.apply_guide(action);
+        if let Some(guide) = self.guide {
+            let (action, height) = guide.show(ui, self.texts);
+            self.messages.above = height;
+            if let Some(action) = action {
+                self.apply_guide(action);
+            }
         }
         self.show_bench(ui);
         self.show_import(ui);

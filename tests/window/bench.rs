@@ -132,12 +132,7 @@ impl Bench {
         let mut paths = Vec::new();
         for (name, model) in models {
             let copy = folder.path().join("toy").join(name);
-            std::fs::create_dir(&copy).unwrap();
-            for file in std::fs::read_dir(model).unwrap().map(|entry| entry.unwrap().path()) {
-                if file.is_file() {
-                    std::fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
-                }
-            }
+            copy_folder(model, &copy);
             paths.push(copy);
         }
         paths.push(repository(TOY_DATA));
@@ -303,5 +298,17 @@ impl egui::DroppedFile for Dropped {
 
     fn bytes(&self) -> Result<Vec<u8>, String> {
         std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for path in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &to);
+        } else {
+            std::fs::copy(&path, to).unwrap();
+        }
     }
 }

@@ -56,10 +56,11 @@ impl Guide {
         Step::ALL.into_iter().find(|step| !self.done[*step as usize])
     }
 
-    pub fn show(&self, ui: &mut egui::Ui, texts: Texts) -> Option<GuideAction> {
+    /// What was asked for, and how much of the window's lower edge it takes.
+    pub fn show(&self, ui: &mut egui::Ui, texts: Texts) -> (Option<GuideAction>, f32) {
         let mut action = None;
         let frame = theme::panel(ui).inner_margin(egui::Margin::symmetric(space::LARGE as i8, space::SMALL as i8));
-        egui::Panel::bottom("guide").frame(frame).show(ui, |ui| {
+        let panel = egui::Panel::bottom("guide").frame(frame).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.label(RichText::new(texts.get("guide")).text_style(theme::section()).strong());
                 if self.next().is_none() {
@@ -79,7 +80,7 @@ impl Guide {
                 }
             });
         });
-        action
+        (action, panel.response.rect.height())
     }
 
     fn step(&self, ui: &mut egui::Ui, texts: Texts, step: Step) -> bool {

@@ -26,6 +26,8 @@ struct Toast {
 
 #[derive(Debug)]
 pub struct Messages {
+    /// How much of the window's lower edge is not theirs.
+    pub above: f32,
     shown: Vec<Toast>,
     /// The latest first.
     said: VecDeque<(Instant, Message)>,
@@ -42,7 +44,7 @@ impl Messages {
     const KEPT: usize = 200;
 
     pub fn new(stay: Duration) -> Self {
-        Self { shown: Vec::new(), said: VecDeque::new(), unread: 0, stay, is_list_open: false }
+        Self { above: 0.0, shown: Vec::new(), said: VecDeque::new(), unread: 0, stay, is_list_open: false }
     }
 
     pub fn say(&mut self, severity: Severity, text: impl Into<String>) {
@@ -88,7 +90,7 @@ impl Messages {
         let mut put_away = None;
         let area = Area::new(Id::unique("messages"))
             .order(Order::Foreground)
-            .anchor(Align2::RIGHT_BOTTOM, vec2(-space::MEDIUM, -space::MEDIUM))
+            .anchor(Align2::RIGHT_BOTTOM, vec2(-space::MEDIUM, -space::MEDIUM - self.above))
             .show(context, |ui| {
                 ui.set_width(size::TOAST.min(context.content_rect().width() - space::HUGE));
                 for (index, toast) in self.shown.iter().enumerate() {
