@@ -315,11 +315,12 @@ fn refused(change: impl FnOnce(&mut Command)) -> String {
 
 #[test]
 fn what_the_surroundings_lack_is_said_with_what_to_do() {
-    let train = ["train", "--device", "cpu", "--model_name_or_path", MODEL, "--train_data", ROWS, "--max_steps", "1"];
+    let train =
+        |device| ["train", "--device", device, "--model_name_or_path", MODEL, "--train_data", ROWS, "--max_steps", "1"];
     // Nobody can write there, not even the superuser.
     let read_only = "/proc/weldbench";
     let said = refused(|command| {
-        command.args(train).env("WELDBENCH_HOME", read_only);
+        command.args(train("cpu")).env("WELDBENCH_HOME", read_only);
     });
     assert!(said.contains(read_only) && said.contains("set WELDBENCH_HOME to another folder"), "{said}");
     let said = refused(|command| {
@@ -338,7 +339,7 @@ fn what_the_surroundings_lack_is_said_with_what_to_do() {
     // Vulkan without a driver.
     let home = tempfile::tempdir().unwrap();
     let said = refused(|command| {
-        command.args(train).args(["--device", "wgpu"]).env("WELDBENCH_HOME", home.path());
+        command.args(train("wgpu")).env("WELDBENCH_HOME", home.path());
         command.env("VK_DRIVER_FILES", "/nowhere").env("VK_ICD_FILENAMES", "/nowhere");
     });
     assert!(said.contains("there is no device wgpu here") && said.contains("cpu = CPU"), "{said}");
