@@ -16,9 +16,9 @@ use weldbench::training::{Preset, TrainingConfig};
 use weldbench::workspace::{Settings, Workspace};
 
 const EDITS_A_SECOND: f64 = 200.0;
-/// Negatives of a row; half of them go to the positives and back.
-const NEGATIVES: usize = 8;
-const MOVED: usize = NEGATIVES / 2;
+/// Passages that go from the negatives to the positives and back, of twice as many; as many are positives from the start,
+/// since each key counts anew what the one before has left.
+const MOVED: usize = 4;
 const KEYS: [Key; MOVED] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4];
 
 fn main() {
@@ -84,9 +84,8 @@ struct Row {
 }
 
 impl Row {
-    /// Passage 0 is the positive.
     fn new(number: usize) -> Self {
-        Self { number, positives: vec![0], negatives: (1..=NEGATIVES).collect() }
+        Self { number, positives: (0..MOVED).collect(), negatives: (MOVED..3 * MOVED).collect() }
     }
 
     fn line(&self) -> String {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use eframe::egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use weldbench::app::texts::Language;
@@ -54,8 +55,11 @@ pub fn until(window: &mut Driven, label: &str) {
     window.run_steps(4);
 }
 
+/// The first of this name that can be clicked.
 pub fn click(window: &mut Driven, label: &str) {
-    window.get_by_label(label).click();
+    let named: Vec<_> = window.query_all_by_label(label).collect();
+    let one = named.iter().find(|node| node.accesskit_node().role() != Role::Label).or(named.first());
+    one.unwrap_or_else(|| panic!("`{label}` is not there")).click();
     window.run_steps(4);
 }
 
