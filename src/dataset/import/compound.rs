@@ -122,48 +122,88 @@ fn ends(table: &[u32]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Cells of all sheets of an XLS, each sheet a rectangle as its reader makes it: from the first cell to the last one, blank
-/// ones among them ([MS-XLS] 2.1.4 and 2.4).
+/// Cells that the reader of an XLS makes room for: of all sheets, each a rectangle from the first cell to the last one, blank
+/// ones among them, or of the largest rectangle that a sheet announces, if that is more ([MS-XLS] 2.1.4 and 2.4).
 pub(super) fn cells_of_sheets(file: &Compound) -> u64 {
     let mut book = file.stream("Workbook");
     if book.is_empty() {
         book = file.stream("Book");
     }
     const SHEET: u16 = 0x85;
-    const BEGIN: u16 = 0x809;
-    const END: u16 = 0x0a;
-    // Numbers, texts, errors and formulas: each has its row and column at its beginning.
-    const CELLS: [u16; 8] = [0x203, 0x204, 0xd6, 0x205, 0x27e, 0xfd, SEVERAL, 0x06];
-    const SEVERAL: u16 = 0xbd;
     let begins = records(&book).filter(|(kind, data)| *kind == SHEET && data.len() >= 4);
     let begins: Vec<u32> = begins.filter_map(|(_, data)| words(data).next()).take(MOST_SHEETS + 1).collect();
     if begins.len() > MOST_SHEETS {
         return u64::MAX;
     }
-    let cells = |begin: u32| {
-        // A chart within a sheet begins and ends as the sheet does.
-        let mut depth = 0;
-        let sheet = records(book.get(begin as usize..).unwrap_or_default()).take_while(|(kind, _)| {
-            depth += i64::from(*kind == BEGIN) - i64::from(*kind == END);
-            depth > 0
-        });
-        let places = sheet.filter(|(kind, data)| CELLS.contains(kind) && data.len() >= 6);
-        let place = |data: &[u8], at: usize| u64::from(u16::from_le_bytes([data[at], data[at + 1]]));
-        let (mut rows, mut columns) = ([u64::MAX, 0], [u64::MAX, 0]);
-        for (kind, data) in places {
-            // One record may hold several cells, and then ends with the last one's column.
-            let last = if kind == SEVERAL { place(data, data.len() - 2) } else { place(data, 2) };
-            let (row, first) = (place(data, 0), place(data, 2));
-            rows = [rows[0].min(row), rows[1].max(row)];
-            columns = [columns[0].min(first), columns[1].max(first).max(last)];
-        }
-        let length = |[first, last]: [u64; 2]| if first > last { 0 } else { last - first + 1 };
-        length(rows) * length(columns)
-    };
-    begins.into_iter().map(cells).sum()
+    let (mut cells, mut announced) = (0, 0);
+    for begin in begins {
+        let sheet = cells_of_sheet(book.get(begin as usize..).unwrap_or_default());
+        cells += sheet.0;
+        announced = announced.max(sheet.1);
+    }
+    cells.max(announced)
 }
 
-/// Sheets of the largest workbook that is read.
+/// Cells of the sheet at the beginning of `stream`, and the most that it announces.
+fn cells_of_sheet(stream: &[u8]) -> (u64, u64) {
+    const BEGIN: u16 = 0x809;
+    const END: u16 = 0x0a;
+    const DIMENSIONS: u16 = 0x200;
+    // Numbers, texts, errors and formulas: each has its row and column at its beginning. The text of a formula follows it,
+    // and stands in the first cell if there is none before it.
+    const CELLS: [u16; 8] = [0x203, 0x204, 0xd6, 0x205, 0x27e, 0xfd, SEVERAL, 0x06];
+    const SEVERAL: u16 = 0xbd;
+    const FORMULA_TEXT: u16 = 0x207;
+    let (mut rows, mut columns) = ([u64::MAX, 0], [u64::MAX, 0]);
+    let mut announced = 0;
+    // A chart within a sheet begins and ends as the sheet does; its cells are none of the sheet's.
+    let (mut begun, mut charts) = (false, 0_u32);
+    for (kind, data) in records(stream) {
+        match kind {
+            BEGIN if begun => charts += 1,
+            BEGIN => begun = true,
+            END if charts == 0 => break,
+            END => charts -= 1,
+            _ if charts > 0 => {}
+            DIMENSIONS => announced = announced.max(announced_cells(data)),
+            FORMULA_TEXT => (rows[0], columns[0]) = (0, 0),
+            _ if CELLS.contains(&kind) && data.len() >= 6 => {
+                let place = |at: usize| u64::from(half_word(data, at));
+                // One record may hold several cells, and then ends with the last one's column.
+                let last = place(if kind == SEVERAL { data.len() - 2 } else { 2 });
+                let (row, first) = (place(0), place(2));
+                rows = [rows[0].min(row), rows[1].max(row)];
+                columns = [columns[0].min(first), columns[1].max(first).max(last)];
+            }
+            _ => {}
+        }
+    }
+    let length = |[first, last]: [u64; 2]| if first > last { 0 } else { last - first + 1 };
+    (length(rows) * length(columns), announced)
+}
+
+/// Cells of the rectangle in a record that announces it, as the reader counts them: in 32 bits that wrap around, so that an
+/// end before its beginning asks for thousands of millions ([MS-XLS] 2.4.90).
+fn announced_cells(data: &[u8]) -> u64 {
+    let half = |at: usize| u32::from(half_word(data, at));
+    let (rows, [first, end]) = match data.len() {
+        10 => ([half(0), half(2)], [half(4), half(6)]),
+        14 | 16 => (std::array::from_fn(|at| half(4 * at) | half(4 * at + 2) << 16), [half(8), half(10)]),
+        _ => return 0,
+    };
+    if rows[1] == 0 || end == 0 {
+        return 1;
+    }
+    let first = if first > 0xff || end < first { 0 } else { first };
+    let length = |first: u32, end: u32| u64::from(end.wrapping_sub(first));
+    length(rows[0], rows[1]).saturating_mul(length(first, end))
+}
+
+fn half_word(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+/// How many sheets the largest workbook that is read has.
 const MOST_SHEETS: usize = 1000;
 
 /// The records of a stream: each has a kind, a length and as many bytes.
@@ -189,6 +229,44 @@ mod tests {
         for table in [&[0][..], &[1, 0], &[3, 2, 1, 0xffff_fffe], &[1, 2, 3, 1]] {
             assert_eq!(ends(table), Err("a chain of its sectors has no end"), "{table:?}");
         }
+    }
+
+    fn record(kind: u16, data: &[u8]) -> Vec<u8> {
+        [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat()
+    }
+
+    /// A rectangle of 16 bits each: first row, row after the last, first column, column after the last.
+    fn dimensions(rectangle: [u16; 4]) -> Vec<u8> {
+        record(0x200, &rectangle.iter().chain(&[0]).flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>())
+    }
+
+    #[test]
+    fn a_sheet_s_cells_and_what_it_announces_are_counted_as_its_reader_counts_them() {
+        let begin = record(0x809, &[0; 16]);
+        let number = |row: u16, column: u16| record(0x203, &[row.to_le_bytes(), column.to_le_bytes(), [0; 2]].concat());
+        let end = record(0x0a, &[]);
+        let sheet =
+            [&begin[..], &dimensions([0, 3, 0, 5]), &number(2, 1), &number(4, 3), &end, &number(900, 900)].concat();
+        assert_eq!(cells_of_sheet(&sheet), (9, 15));
+        // Cells before the sheet begins are its reader's too, those of a chart are not.
+        assert_eq!(cells_of_sheet(&[&number(0, 0)[..], &begin, &number(9, 9), &end].concat()).0, 100);
+        assert_eq!(cells_of_sheet(&[&begin[..], &begin, &number(9, 9), &end, &number(1, 1), &end].concat()).0, 1);
+        assert_eq!(cells_of_sheet(&[&begin[..], &number(9, 9), &record(0x207, &[]), &end].concat()).0, 100);
+        // The rows end before they begin.
+        let wrapped = cells_of_sheet(&[&begin[..], &dimensions([9, 8, 0, 5]), &end].concat()).1;
+        assert_eq!(wrapped, u64::from(u32::MAX) * 5);
+        assert_eq!(cells_of_sheet(&[&begin[..], &dimensions([9, 0, 0, 5]), &end].concat()).1, 1);
+        assert_eq!(cells_of_sheet(&[&begin[..], &record(0x200, &[0; 11]), &end].concat()).1, 0);
+    }
+
+    /// A changed byte of the rows that a sheet announces made its reader ask for 800 GB.
+    #[test]
+    fn a_sheet_that_announces_more_than_there_is_room_for_is_refused() {
+        let mut bytes = std::fs::read("tests/fixtures/tables/questions.xls").unwrap();
+        let record = bytes.windows(4).position(|window| window == [0, 2, 14, 0]).unwrap();
+        bytes[record + 4..][..4].copy_from_slice(&0x00ff_0000_u32.to_le_bytes());
+        let error = super::super::Table::from_bytes(&bytes, None).unwrap_err().to_string();
+        assert!(error.contains("cells, blank ones among them"), "{error}");
     }
 
     #[test]
