@@ -94,6 +94,10 @@ fn main() {
     if wanted("bge_m3") {
         count_bge_m3(&root);
     }
+    // Takes long, so only if it is named.
+    if words.iter().any(|word| word == "bge_m3_whole") {
+        count_whole_bge_m3(&root);
+    }
 }
 
 /// One row of costs a way.
@@ -147,29 +151,45 @@ fn grow(root: &Path, sweep: &Sweep) -> Vec<Vec<Cost>> {
 
 /// Peaks of BGE-M3's shape with few layers, which together tell what one more trained or frozen layer takes.
 fn count_bge_m3(root: &Path) {
-    println!("\n| BGE-M3's shape, 1 query, 6 × 2,048 tokens | layers | peak of the process | step's own |");
-    println!("|---|---|---|---|");
-    let work = |layers| Work { queries: 1, group: 6, tokens: 2048, layers };
-    let peak = |what: &str, layers: usize, options: Value| -> f64 {
-        let folder = model(root, &format!("bge{layers}"), |config| config["num_hidden_layers"] = layers.into());
-        let mut all = json!({"gradient_checkpointing": true, "sub_batch_size": 1});
-        for (name, value) in options.as_object().into_iter().flatten() {
-            all[name] = value.clone();
-        }
-        let cost = run(&folder, work(layers), all);
-        println!("| {what} | {layers} | {:.2} GB | {:.2} GB |", cost.peak / 1e9, cost.working / 1e9);
-        cost.peak / 1e9
-    };
+    begin_bge_m3();
+    let peak = |what: &str, layers: usize, options: Value| bge_m3_peak(root, what, layers, options);
     let (one, two) = (peak("everything trained", 1, json!({})), peak("everything trained", 2, json!({})));
-    println!("| everything trained, by the two above | 24 | {:.2} GB | |", one + 23.0 * (two - one));
+    println!("| everything trained, by the two above | 24 | {:.2} GB | | |", one + 23.0 * (two - one));
     let lora = json!({"use_lora": true, "lora_rank": 16});
     let (one, two) = (peak("LoRA, rank 16", 1, lora.clone()), peak("LoRA, rank 16", 2, lora));
-    println!("| LoRA, rank 16, by the two above | 24 | {:.2} GB | |", one + 23.0 * (two - one));
+    println!("| LoRA, rank 16, by the two above | 24 | {:.2} GB | | |", one + 23.0 * (two - one));
     let one_of_two = peak("top layer", 2, json!({"trainable_layers": 1}));
     let one_of_three = peak("top layer", 3, json!({"trainable_layers": 1}));
     let two_of_three = peak("top 2 layers", 3, json!({"trainable_layers": 2}));
     let (frozen, trained) = (one_of_three - one_of_two, two_of_three - one_of_two);
-    println!("| top 4 layers, by the three above | 24 | {:.2} GB | |", one_of_two + 3.0 * trained + 19.0 * frozen);
+    println!("| top 4 layers, by the three above | 24 | {:.2} GB | | |", one_of_two + 3.0 * trained + 19.0 * frozen);
+}
+
+fn count_whole_bge_m3(root: &Path) {
+    begin_bge_m3();
+    bge_m3_peak(root, "LoRA, rank 16", 24, json!({"use_lora": true, "lora_rank": 16}));
+    bge_m3_peak(root, "top 4 layers", 24, json!({"trainable_layers": 4}));
+    bge_m3_peak(root, "everything trained but the word table", 24, json!({"fix_word_embedding": true}));
+    bge_m3_peak(root, "everything trained", 24, json!({}));
+}
+
+fn begin_bge_m3() {
+    println!(
+        "\n| BGE-M3's shape, 1 query, 6 × 2,048 tokens | layers | peak of the process | step's own | processor time |"
+    );
+    println!("|---|---|---|---|---|");
+}
+
+/// Gigabytes that a process takes at most in which such a model makes a step.
+fn bge_m3_peak(root: &Path, what: &str, layers: usize, options: Value) -> f64 {
+    let folder = model(root, &format!("bge{layers}"), |config| config["num_hidden_layers"] = layers.into());
+    let mut all = json!({"gradient_checkpointing": true, "sub_batch_size": 1});
+    for (name, value) in options.as_object().into_iter().flatten() {
+        all[name] = value.clone();
+    }
+    let Cost { peak, working, seconds } = run(&folder, Work { queries: 1, group: 6, tokens: 2048, layers }, all);
+    println!("| {what} | {layers} | {:.2} GB | {:.2} GB | {seconds:.0} s |", peak / 1e9, working / 1e9);
+    peak / 1e9
 }
 
 /// A folder with a random model; made if it is not there.

@@ -81,7 +81,7 @@ fn window(path: &Path) {
         language: Some(Language::English),
         theme: None,
         information_stays: std::time::Duration::from_secs(8),
-        look_for_devices: Box::new(move || (vec![device.clone()], Ok(device))),
+        look_for_devices: Box::new(move |_| (vec![device.clone()], Ok(device))),
         find_hub: Arc::new(HubSettings::from_env),
         trash: move_to_trash,
     };

@@ -137,7 +137,7 @@ fn measure(name: &str, folder: &Path, texts: &Path) -> (f64, f64) {
     let loaded = started.elapsed().as_secs_f64();
     let encode = |model: &EmbeddingModel, texts: &[String], max_length, batch_size| {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let options = EncodeOptions { max_length, batch_size, ..EncodeOptions::default() };
+        let options = EncodeOptions { max_length: Some(max_length), batch_size, ..EncodeOptions::default() };
         model.encode(&texts, TextKind::Passage, &options, &mut |_, _| ControlFlow::Continue(())).expect("vectors");
     };
     let seconds = match name {

@@ -156,7 +156,7 @@ impl Studio {
             language: Some(language),
             theme: Some(theme.into()),
             information_stays: Duration::from_secs(8),
-            look_for_devices: Box::new(move || (compute::devices(), compute::choose(device))),
+            look_for_devices: Box::new(move |_| (compute::devices(), compute::choose(device))),
             find_hub: std::sync::Arc::new(weldbench::model::hub::HubSettings::from_env),
             trash: move_to_trash,
         };

@@ -18,8 +18,9 @@ use weldbench::workspace::{Settings, Workspace};
 const EDITS_A_SECOND: f64 = 200.0;
 /// Passages that go from the negatives to the positives and back, of twice as many; as many are positives from the start,
 /// since each key counts anew what the one before has left.
-const MOVED: usize = 4;
-const KEYS: [Key; MOVED] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4];
+const MOVED: usize = 9;
+const KEYS: [Key; MOVED] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 fn main() {
     let mut words = std::env::args().skip(1);
@@ -52,7 +53,7 @@ fn main() {
     click(window, "rows.jsonl");
     click(window, "Row at line 1: 问题 0");
 
-    let user = User { row: 0, there: true, edits: 0, rows: Vec::new() };
+    let user = User { row: 0, there: true, done: false, edits: 0, rows: Vec::new() };
     let (user, times) = work(window, user, Duration::from_secs_f64(minutes * 60.0), rows);
     tell("frames", times);
     let begun = Instant::now();
@@ -101,11 +102,13 @@ impl Row {
     }
 }
 
-/// Moves half of a row's negatives to the positives, or back, with the keys 1 to 4, then goes to the next row.
+/// Moves half of a row's negatives to the positives with the keys 1 to 9, then back, then goes to the next row.
 struct User {
     row: usize,
     /// Whether the chosen row's negatives are where they were.
     there: bool,
+    /// Whether the chosen row has had its turn.
+    done: bool,
     edits: usize,
     /// The rows that were worked on.
     rows: Vec<Row>,
@@ -131,6 +134,7 @@ impl User {
         }
         self.edits += MOVED;
         self.there = !self.there;
+        self.done = self.there;
     }
 }
 
@@ -141,11 +145,12 @@ fn work(window: &mut Driven, mut user: User, time: Duration, rows: usize) -> (Us
     println!("memory before: {:.2} GB", at_first / 1e9);
     while begun.elapsed() < time {
         let due = begun.elapsed().as_secs_f64() * EDITS_A_SECOND;
-        if (user.edits as f64) < due {
-            user.press(window);
-        } else if user.there && user.rows.len() > user.row && user.row + 1 < rows {
+        if user.done && user.row + 1 < rows {
             window.key_press(Key::ArrowDown);
             user.row += 1;
+            user.done = false;
+        } else if (user.edits as f64) < due {
+            user.press(window);
         }
         let taken = draw(window);
         times.push(taken);

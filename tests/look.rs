@@ -303,6 +303,10 @@ fn the_first_start_is_guided_until_that_is_put_away_for_good() {
     assert!(bench.query_by_label(&format!("Line {line}")).is_some(), "{told}");
     click(&mut bench, "To the training bench");
     assert!(bench.query_by_label("Start training").is_some());
+    assert!(bench.query_by_label("Leave empty: Evaluation questions").is_some(), "without questions no passage climbs");
+    let mut every = bench.query_all_by_label("Evaluate every");
+    assert!(every.any(|field| field.value().as_deref() == Some("25")));
+    drop(every);
     click(&mut bench, "To the comparison");
     assert!(bench.query_by_label("Text map").is_some());
     click(&mut bench, "Never show again");

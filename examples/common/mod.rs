@@ -32,7 +32,7 @@ pub fn open(workspace: Workspace, paths: Vec<PathBuf>, drawn: bool) -> Driven {
         language: Some(Language::English),
         theme: None,
         information_stays: Duration::from_secs(8),
-        look_for_devices: Box::new(|| {
+        look_for_devices: Box::new(|_| {
             let device = compute::choose(DeviceChoice::Cpu);
             (device.iter().cloned().collect(), device)
         }),

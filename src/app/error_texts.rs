@@ -6,14 +6,17 @@ use std::io;
 
 use super::data::fault_texts;
 use super::hub;
+use super::sentences::sentence;
 use super::texts::{Language, Texts};
-use crate::compute::ComputeError;
+use crate::compute::{ComputeError, DeviceInfo, choices};
 use crate::dataset::DatasetError;
 use crate::dataset::import::{ImportError, SkipReason, Skipped, TableFault, TableProblem};
 use crate::jobs::{Failure, JobError};
 use crate::model::ModelError;
-use crate::training::{Concern, ConfigFileError, OptionError, TrainingError};
-use crate::workspace::WorkspaceError;
+use crate::report::ReportError;
+use crate::retrieval::SearchError;
+use crate::training::{Concern, ConfigFileError, OptionError, RowFault, TrainingError, Warning};
+use crate::workspace::{SettingsFault, WorkspaceError};
 
 /// Values by the names that a text has for them.
 type Values<'a> = [(&'a str, &'a dyn Display)];
@@ -39,7 +42,8 @@ pub fn dataset(texts: Texts, error: &DatasetError) -> String {
         E::Untitled => say("error_untitled", &[]),
         E::ChangedOnDisk { path } => say("error_changed_on_disk", &[("file", &path.display())]),
         E::NotAReview { path, line, reason } => {
-            say("error_not_a_review", &[("file", &path.display()), ("line", line), ("cause", reason)])
+            let cause = sentence(texts, reason);
+            say("error_not_a_review", &[("file", &path.display()), ("line", line), ("cause", &cause)])
         }
         E::WrongShare { share } => say("error_wrong_share", &[("share", share)]),
         E::Inseparable { rows, groups, largest } => {
@@ -71,7 +75,8 @@ pub fn dataset(texts: Texts, error: &DatasetError) -> String {
             say("error_journal_mismatch", &[("journal", &journal.display()), ("file", &file.display())])
         }
         E::JournalDamaged { path, line, reason } => {
-            say("error_journal_damaged", &[("file", &path.display()), ("line", line), ("cause", reason)])
+            let cause = sentence(texts, reason);
+            say("error_journal_damaged", &[("file", &path.display()), ("line", line), ("cause", &cause)])
         }
     })
 }
@@ -88,11 +93,11 @@ pub fn import(texts: Texts, error: &ImportError) -> String {
         E::EmptySheet { sheet, sheets } => {
             say("error_import_empty_sheet", &[("sheet", sheet), ("sheets", &sheets.join("、"))])
         }
-        E::NotATable { reason } => say("error_import_not_a_table", &[("cause", reason)]),
+        E::NotATable { reason } => say("error_import_not_a_table", &[("cause", &sentence(texts, reason))]),
         E::Json => say("error_import_json", &[]),
         E::WebPage => say("error_import_web_page", &[]),
-        E::DamagedWorkbook { cause } => say("error_import_damaged_workbook", &[("cause", cause)]),
-        E::LargeWorkbook { cause } => say("error_import_large_workbook", &[("cause", cause)]),
+        E::DamagedWorkbook { cause } => say("error_import_damaged_workbook", &[("cause", &sentence(texts, cause))]),
+        E::LargeWorkbook { cause } => say("error_import_large_workbook", &[("cause", &sentence(texts, cause))]),
         E::Password => say("error_import_password", &[]),
         E::NoSuchSheet { sheet, sheets } => {
             say("error_import_no_such_sheet", &[("sheet", sheet), ("sheets", &sheets.join("、"))])
@@ -145,20 +150,7 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
     let say = |key, values: &Values| say(texts, key, values);
     told(texts, error, || match error {
         ModelError::File { path, cause } => {
-            // What is most often wrong; the rest is told as the model layer says it.
-            const KNOWN: [(&str, &str); 9] = [
-                ("it holds code, and none of it was run", "error_model_code"),
-                ("out of the folder", "error_model_outside"),
-                ("there is no such folder", "error_model_no_folder"),
-                ("there is neither model.safetensors", "error_model_no_weights"),
-                ("the file is missing; save the model's fast tokenizer", "error_model_no_tokenizer"),
-                ("it is not a reranker's", "error_model_no_reranker"),
-                ("a model folder holds config.json", "error_model_no_model"),
-                ("fetch it again", "error_model_broken_file"),
-                ("room on the disk", "error_model_not_written"),
-            ];
-            let known = KNOWN.iter().find(|(words, _)| cause.contains(words));
-            say(known.map_or("error_model_file", |(_, key)| key), &[("file", &path.display()), ("cause", cause)])
+            say("error_model_file", &[("file", &path.display()), ("cause", &sentence(texts, cause))])
         }
         ModelError::MissingTensor { path, tensor } => {
             say("error_model_missing_tensor", &[("file", &path.display()), ("tensor", tensor)])
@@ -178,10 +170,10 @@ pub fn model(texts: Texts, error: &ModelError) -> String {
         ),
         ModelError::Mix { base, tuned, difference } => say(
             "error_model_mix",
-            &[("base", &base.display()), ("tuned", &tuned.display()), ("difference", difference)],
+            &[("base", &base.display()), ("tuned", &tuned.display()), ("difference", &sentence(texts, difference))],
         ),
         ModelError::Hub(error) => hub::error(texts, error),
-        ModelError::Tokenizer(cause) => say("error_model_tokenizer", &[("cause", cause)]),
+        ModelError::Tokenizer(cause) => say("error_model_tokenizer", &[("cause", &sentence(texts, cause))]),
         ModelError::Device(cause) => say("error_model_device", &[("cause", cause)]),
         ModelError::Compute(error) => compute(texts, error),
         ModelError::Stopped => say("error_stopped", &[]),
@@ -193,24 +185,31 @@ pub fn compute(texts: Texts, error: &ComputeError) -> String {
     told(texts, error, || match error {
         ComputeError::NotADevice(name) => say("error_device_unknown", &[("device", name)]),
         ComputeError::Absent { wanted, present } => {
-            say("error_device_absent", &[("device", wanted), ("present", present)])
+            let present = choices(present, |one| device(texts, one));
+            say("error_device_absent", &[("device", wanted), ("present", &present)])
         }
         ComputeError::NoCuda => say("error_device_no_cuda", &[]),
         ComputeError::NotStarted { device, cause } => {
-            say("error_device_not_started", &[("device", device), ("cause", cause)])
+            say("error_device_not_started", &[("device", &sentence(texts, device)), ("cause", &sentence(texts, cause))])
         }
         ComputeError::OutOfMemory(cause) => say("error_device_memory", &[("cause", cause)]),
         ComputeError::Lost(cause) => say("error_device_lost", &[("cause", cause)]),
     })
 }
 
+/// What a device is called.
+pub fn device(texts: Texts, device: &DeviceInfo) -> String {
+    sentence(texts, &device.label())
+}
+
 /// An option of a run by its name in the window, and why its value cannot work.
 pub fn option(texts: Texts, error: &OptionError) -> String {
     told(texts, error, || match error {
         OptionError::Unknown(name) => say(texts, "error_option_unknown", &[("option", name)]),
-        OptionError::Invalid { name, value, cause } => {
+        OptionError::Invalid { name, value, .. } => {
             let shown = texts.find(&format!("option_{name}")).unwrap_or(name);
-            let why = texts.find(&format!("problem_{name}")).unwrap_or(cause);
+            let why = texts.find(&format!("problem_{name}")).unwrap_or(texts.get("option_unreadable"));
+            let why = why.trim_end_matches('。');
             say(texts, "error_option", &[("option", &shown), ("value", value), ("cause", &why)])
         }
     })
@@ -253,6 +252,30 @@ pub fn concern(texts: Texts, concern: &Concern) -> String {
     })
 }
 
+pub fn warning(texts: Texts, warning: &Warning) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, warning, || match warning {
+        Warning::LinesLeftOut { file, lines, first } => {
+            say("warning_lines_left_out", &[("file", &file.display()), ("lines", lines), ("first", first)])
+        }
+        Warning::ModelStays { elsewhere } => say("warning_model_stays", &[("folder", &elsewhere.display())]),
+        Warning::Concern(about) => concern(texts, about),
+        Warning::LongerThanModel { option, wanted, longest } => {
+            let shown = texts.find(&format!("option_{option}")).unwrap_or(option);
+            say("warning_longer_than_model", &[("option", &shown), ("wanted", wanted), ("longest", longest)])
+        }
+        Warning::NoPrecision { wanted } => say("warning_no_precision", &[("wanted", wanted)]),
+        Warning::SmallerPieces { step, texts: at_a_time } => {
+            say("warning_smaller_pieces", &[("step", step), ("texts", at_a_time)])
+        }
+        Warning::NoRecord { cause } => say("warning_no_record", &[("cause", &sentence(texts, cause))]),
+        Warning::CardStays { card, beside } => {
+            say("warning_card_stays", &[("card", &card.display()), ("beside", beside)])
+        }
+        Warning::NoCard { cause } => say("warning_no_card", &[("cause", &sentence(texts, cause))]),
+    })
+}
+
 pub fn training(texts: Texts, error: &TrainingError) -> String {
     let say = |key, values: &Values| say(texts, key, values);
     told(texts, error, || match error {
@@ -260,23 +283,68 @@ pub fn training(texts: Texts, error: &TrainingError) -> String {
             problems.iter().map(|problem| option(texts, problem)).collect::<Vec<_>>().join("；")
         }
         TrainingError::File { path, cause } => {
-            say("error_training_file", &[("file", &path.display()), ("cause", cause)])
+            say("error_training_file", &[("file", &path.display()), ("cause", &sentence(texts, cause))])
         }
-        TrainingError::Row { path, line, cause } => {
-            say("error_training_row", &[("file", &path.display()), ("line", line), ("cause", cause)])
+        TrainingError::Row { path, line, fault } => {
+            let cause = row_fault(texts, fault);
+            say("error_training_row", &[("file", &path.display()), ("line", line), ("cause", &cause)])
         }
         TrainingError::NoBatches { rows, batch_size } => {
             say("error_training_no_batches", &[("rows", rows), ("size", batch_size)])
         }
         TrainingError::NothingToTrain => say("error_training_nothing", &[]),
         TrainingError::Checkpoint { path, cause } => {
-            say("error_training_checkpoint", &[("path", &path.display()), ("cause", cause)])
+            say("error_training_checkpoint", &[("path", &path.display()), ("cause", &sentence(texts, cause))])
         }
-        TrainingError::Changed { what } => say("error_training_changed", &[("what", what)]),
-        TrainingError::Evaluation(cause) => say("error_training_evaluation", &[("cause", cause)]),
+        TrainingError::Changed { what } => say("error_training_changed", &[("what", &sentence(texts, what))]),
+        TrainingError::Evaluation(error) => say("error_training_evaluation", &[("cause", &search(texts, error))]),
         TrainingError::OutputExists(path) => say("error_training_output", &[("file", &path.display())]),
+        TrainingError::Data(error) => dataset(texts, error),
         TrainingError::Model(error) => model(texts, error),
         TrainingError::Compute(error) => compute(texts, error),
+    })
+}
+
+fn row_fault(texts: Texts, fault: &RowFault) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, fault, || match fault {
+        RowFault::NoNegatives => say("error_row_no_negatives", &[]),
+        RowFault::ScoredUnlikeOthers => say("error_row_scored_unlike_others", &[]),
+        RowFault::WrongScores { positives, positive_scores, negatives, negative_scores } => say(
+            "error_row_wrong_scores",
+            &[
+                ("positives", positives),
+                ("positive_scores", positive_scores),
+                ("negatives", negatives),
+                ("negative_scores", negative_scores),
+            ],
+        ),
+        RowFault::NoScores => say("error_row_no_scores", &[]),
+        RowFault::HalfTheScores => say("error_row_half_the_scores", &[]),
+    })
+}
+
+fn search(texts: Texts, error: &SearchError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        SearchError::NoVectors { kind, .. } => say("error_search_no_vectors", &[("kind", kind)]),
+        SearchError::Sizes { query, corpus } => say("error_search_sizes", &[("query", query), ("corpus", corpus)]),
+        SearchError::Weights(_) => say("error_search_weights", &[]),
+        SearchError::Stopped => say("error_stopped", &[]),
+    })
+}
+
+fn report(texts: Texts, error: &ReportError) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, error, || match error {
+        ReportError::Model(error) => model(texts, error),
+        ReportError::File { path, source } => {
+            say("error_read", &[("file", &path.display()), ("cause", &io(texts, source))])
+        }
+        ReportError::Write { path, source } => {
+            say("error_write", &[("file", &path.display()), ("cause", &io(texts, source))])
+        }
+        ReportError::Json(cause) => say("error_report_json", &[("cause", cause)]),
     })
 }
 
@@ -289,6 +357,17 @@ fn job(texts: Texts, error: &JobError) -> String {
         JobError::NoPassages => say("error_job_no_passages", &[]),
         JobError::NoRanks { start, end } => say("error_job_no_ranks", &[("start", start), ("end", end)]),
         JobError::NothingToJudgeBy(_) => say("error_job_nothing_to_judge_by", &[]),
+        JobError::NoQuestions => say("error_job_no_questions", &[]),
+        JobError::NotEmpty(folder) => say("error_job_not_empty", &[("folder", &folder.display())]),
+        JobError::Write { path, cause } => {
+            say("error_job_write", &[("file", &path.display()), ("cause", &io(texts, cause))])
+        }
+        JobError::NoRun(folder) => say("error_job_no_run", &[("folder", &folder.display())]),
+        JobError::NoThread => say("error_job_no_thread", &[]),
+        JobError::Mistake { cause, report: None } => say("error_job_mistake", &[("cause", cause)]),
+        JobError::Mistake { cause, report: Some(report) } => {
+            say("error_job_mistake_reported", &[("cause", cause), ("report", &report.display())])
+        }
     })
 }
 
@@ -308,6 +387,23 @@ pub fn workspace(texts: Texts, error: &WorkspaceError) -> String {
     })
 }
 
+/// Why the settings start anew.
+pub fn settings(texts: Texts, fault: &SettingsFault) -> String {
+    let say = |key, values: &Values| say(texts, key, values);
+    told(texts, fault, || match fault {
+        SettingsFault::Unreadable { path, cause } => {
+            say("error_settings_unreadable", &[("file", &path.display()), ("cause", &sentence(texts, cause))])
+        }
+        SettingsFault::Broken { path, cause, aside } => {
+            say("error_settings_broken", &[("file", &path.display()), ("cause", cause), ("aside", &aside.display())])
+        }
+        SettingsFault::InTheWay { path, cause, trouble } => say(
+            "error_settings_in_the_way",
+            &[("file", &path.display()), ("cause", cause), ("trouble", &sentence(texts, trouble))],
+        ),
+    })
+}
+
 /// Why a job failed, and what to do.
 pub fn failure(texts: Texts, failure: &Failure) -> String {
     let Some(error) = failure.error.as_deref() else {
@@ -324,19 +420,26 @@ pub fn failure(texts: Texts, failure: &Failure) -> String {
         error.downcast_ref().map(|error| dataset(texts, error)),
         error.downcast_ref().map(|error| import(texts, error)),
         error.downcast_ref().map(|error| job(texts, error)),
+        error.downcast_ref().map(|error| search(texts, error)),
+        error.downcast_ref().map(|error| report(texts, error)),
         error.downcast_ref().map(|error| workspace(texts, error)),
         error.downcast_ref().map(|error| hub::error(texts, error)),
     ];
     known.into_iter().flatten().next().unwrap_or_else(|| failure.to_string())
 }
 
-fn io(texts: Texts, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => say(texts, "error_io_not_found", &[]),
-        io::ErrorKind::PermissionDenied => say(texts, "error_io_not_allowed", &[]),
-        io::ErrorKind::StorageFull => say(texts, "error_io_full", &[]),
-        _ => error.to_string(),
-    }
+pub fn io(texts: Texts, error: &io::Error) -> String {
+    of_kind(texts, error.kind()).map_or_else(|| sentence(texts, &error.to_string()), str::to_owned)
+}
+
+/// What the system says most often.
+pub fn of_kind(texts: Texts, kind: io::ErrorKind) -> Option<&'static str> {
+    texts.find(match kind {
+        io::ErrorKind::NotFound => "error_io_not_found",
+        io::ErrorKind::PermissionDenied => "error_io_not_allowed",
+        io::ErrorKind::StorageFull => "error_io_full",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -475,7 +578,7 @@ mod tests {
         }
         for error in [
             ComputeError::NotADevice("x".into()),
-            ComputeError::Absent { wanted: "x".into(), present: "cpu".into() },
+            ComputeError::Absent { wanted: "x".into(), present: vec![choose(DeviceChoice::Cpu).unwrap()] },
             ComputeError::NoCuda,
             ComputeError::NotStarted { device: "x".into(), cause: "y".into() },
             ComputeError::OutOfMemory("y".into()),
@@ -487,7 +590,11 @@ mod tests {
         for (error, keeps) in [
             (TrainingError::Options(vec![option, OptionError::Unknown("tempo".into())]), &["温度", "tempo"][..]),
             (TrainingError::File { path: "a".into(), cause: "b".into() }, &["b"]),
-            (TrainingError::Row { path: "a".into(), line: 31, cause: "b".into() }, &["31"]),
+            (TrainingError::Row { path: "a".into(), line: 31, fault: RowFault::NoNegatives }, &["31", "负例"]),
+            (TrainingError::Row { path: "a".into(), line: 31, fault: RowFault::ScoredUnlikeOthers }, &["31"]),
+            (TrainingError::Row { path: "a".into(), line: 31, fault: RowFault::NoScores }, &["31", "知识蒸馏"]),
+            (TrainingError::Row { path: "a".into(), line: 31, fault: RowFault::HalfTheScores }, &["31"]),
+            (TrainingError::Evaluation(SearchError::Sizes { query: 3, corpus: 2 }), &["3", "2"]),
             (TrainingError::NoBatches { rows: 3, batch_size: 8 }, &["3", "8"]),
             (TrainingError::NothingToTrain, &[]),
             (TrainingError::Changed { what: "weld.jsonl".into() }, &["weld.jsonl"]),
@@ -496,6 +603,29 @@ mod tests {
             (TrainingError::Compute(ComputeError::NoCuda), &["CUDA"]),
         ] {
             check(training(*CHINESE, &error), error.to_string(), keeps);
+        }
+        let (positives, positive_scores, negatives, negative_scores) = (5, 6, 7, 8);
+        let scores = RowFault::WrongScores { positives, positive_scores, negatives, negative_scores };
+        check(row_fault(*CHINESE, &scores), scores.to_string(), &["5", "6", "7", "8"]);
+        let (file, elsewhere) = (PathBuf::from("a"), PathBuf::from("b"));
+        for (about, keeps) in [
+            (Warning::LinesLeftOut { file, lines: 4, first: 9 }, &["a", "4", "9"][..]),
+            (Warning::ModelStays { elsewhere }, &["b"]),
+            (Warning::LongerThanModel { option: "query_max_len".into(), wanted: 600, longest: 512 }, &["600", "512"]),
+            (Warning::NoPrecision { wanted: "bf16".into() }, &["bf16"]),
+            (Warning::SmallerPieces { step: 3, texts: 2 }, &["3", "2"]),
+            (Warning::NoRecord { cause: "c".into() }, &["c"]),
+            (Warning::CardStays { card: "d".into(), beside: "e".into() }, &["d", "e"]),
+            (Warning::NoCard { cause: "f".into() }, &["f"]),
+        ] {
+            check(warning(*CHINESE, &about), about.to_string(), keeps);
+        }
+        for (fault, keeps) in [
+            (SettingsFault::Unreadable { path: "s".into(), cause: "c".into() }, &["s", "c"][..]),
+            (SettingsFault::Broken { path: "s".into(), cause: "c".into(), aside: "k".into() }, &["s", "c", "k"]),
+            (SettingsFault::InTheWay { path: "s".into(), cause: "c".into(), trouble: "t".into() }, &["s", "c", "t"]),
+        ] {
+            check(settings(*CHINESE, &fault), fault.to_string(), keeps);
         }
         let option = OptionError::Unknown("tempo".into());
         for (error, keeps) in [
@@ -521,6 +651,13 @@ mod tests {
             JobError::NoPassages,
             JobError::NoRanks { start: 3, end: 3 },
             JobError::NothingToJudgeBy(Keep::All),
+            JobError::NoQuestions,
+            JobError::NotEmpty("m".into()),
+            JobError::Write { path: "m".into(), cause: io::Error::other("z") },
+            JobError::NoRun("m".into()),
+            JobError::NoThread,
+            JobError::Mistake { cause: "m".into(), report: None },
+            JobError::Mistake { cause: "m".into(), report: Some("r".into()) },
         ] {
             let english = error.to_string();
             check(failure(*CHINESE, &Failure::from(error)), english, &[]);

@@ -119,12 +119,12 @@ pub fn ask(context: &egui::Context, texts: Texts, purpose: Purpose, near: Option
             Box::pin(one(dialog.add_filter(format.name(), &[format.ending()]).save_file()))
         }
         Purpose::OpenData => {
-            let tables = ["csv", "tsv", "txt", "xlsx", "xls", "ods"];
+            let tables = ["csv", "tsv", "txt", "xlsx", "xlsm", "xls", "ods"];
             let files = jsonl(dialog).add_filter(texts.get("tables"), &tables).pick_files();
             Box::pin(async { files.await.unwrap_or_default().into_iter().map(PathBuf::from).collect() })
         }
         Purpose::ImportCorpus => {
-            let all = ["jsonl", "json", "txt", "csv", "tsv", "xlsx", "xls", "ods"];
+            let all = ["jsonl", "json", "txt", "csv", "tsv", "xlsx", "xlsm", "xls", "ods"];
             Box::pin(one(dialog.add_filter(texts.get("corpus_files"), &all).pick_file()))
         }
         Purpose::Corpus

@@ -5,12 +5,14 @@
 
 mod background;
 mod compare;
+mod console;
 mod data;
 mod error_texts;
 mod files;
 mod hub;
 mod job_texts;
 mod notification;
+mod sentences;
 mod shell;
 pub mod texts;
 mod theme;
@@ -78,6 +80,7 @@ pub fn run(options: StartOptions) -> Result<(), AppError> {
         persistence_path: Some(setup.workspace.root().join("window.ron")),
         ..Default::default()
     };
+    console::leave_own();
     eframe::run_native("weldbench", native, Box::new(move |context| Ok(Box::new(Window::new(context, setup)))))?;
     Ok(())
 }

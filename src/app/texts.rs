@@ -102,11 +102,13 @@ mod tests {
     use crate::training::OPTIONS;
 
     /// Keys that are put together from a name that the library gives.
-    const MADE: [&str; 11] =
-        ["option_", "help_", "problem_", "fault_", "advice_", "error_", "kind_", "stage_", "unit_", "idle_", "preset_"];
+    const MADE: [&str; 12] = [
+        "option_", "help_", "problem_", "fault_", "advice_", "error_", "warning_", "kind_", "stage_", "unit_", "idle_",
+        "preset_",
+    ];
     /// Of these the library itself has the English text.
-    const CHINESE_ONLY: [&str; 8] =
-        ["help_", "problem_", "fault_", "advice_", "error_", "kind_", "idle_", "preset_help_"];
+    const CHINESE_ONLY: [&str; 9] =
+        ["help_", "problem_", "fault_", "advice_", "error_", "warning_", "kind_", "idle_", "preset_help_"];
 
     fn keys(file: &str) -> BTreeSet<String> {
         read(file).into_keys().collect()
@@ -178,12 +180,14 @@ mod tests {
     #[test]
     fn every_error_that_is_told_in_chinese_is_one_that_the_code_tells() {
         let (sources, chinese) = (sources(), keys(CHINESE));
-        for key in chinese.iter().filter(|key| key.starts_with("error_")) {
-            assert!(sources.contains(&format!("\"{key}\"")), "nothing says `{key}`");
-        }
-        for rest in sources.split("\"error_").skip(1) {
-            let key = format!("error_{}", rest.split('"').next().unwrap_or_default());
-            assert!(chinese.contains(&key), "`{key}` is no text");
+        for kind in ["error_", "warning_"] {
+            for key in chinese.iter().filter(|key| key.starts_with(kind)) {
+                assert!(sources.contains(&format!("\"{key}\"")), "nothing says `{key}`");
+            }
+            for rest in sources.split(&format!("\"{kind}")).skip(1) {
+                let key = format!("{kind}{}", rest.split('"').next().unwrap_or_default());
+                assert!(chinese.contains(&key), "`{key}` is no text");
+            }
         }
     }
 

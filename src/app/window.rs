@@ -31,8 +31,8 @@ use eframe::egui::{self, ThemePreference};
 use super::background::Background;
 use super::shell::{self, Answer, Bench, CommandPalette, Guide, Messages, Question};
 use super::texts::{Language, Texts};
-use super::{compare, data, files, theme, train, widgets};
-use crate::compute::{DeviceInfo, drawing};
+use super::{compare, data, error_texts, files, theme, train, widgets};
+use crate::compute::drawing;
 use crate::dataset::{DatasetError, Watch};
 use crate::jobs::Jobs;
 use crate::report::ReportError;
@@ -131,7 +131,7 @@ impl Window {
         let context = creation.egui_ctx.clone();
         theme::install(&context);
         let most_cells = creation.wgpu_render_state.as_ref().map_or(0, compare::install_painters);
-        let (settings, warning) = Settings::load(&setup.workspace.settings_file());
+        let (settings, fault) = Settings::load(&setup.workspace.settings_file());
         let language = setup.language.or(Language::of_locale(&settings.language)).unwrap_or_else(Language::of_system);
         let theme = setup.theme.unwrap_or_else(|| setup::theme(&settings));
         context.set_theme(theme);
@@ -163,7 +163,10 @@ impl Window {
             question: None,
             answered: None,
             jobs: Jobs::new(move || wake.request_repaint()).reporting_to(setup.workspace.reports()),
-            devices: devices::Devices::look_for(&context, setup.look_for_devices),
+            devices: devices::Devices::look_for(&context, {
+                let last = settings.device.parse().unwrap_or_default();
+                move || (setup.look_for_devices)(last)
+            }),
             workspace: setup.workspace,
             claim: None,
             settings,
@@ -185,15 +188,15 @@ impl Window {
             keeping: None,
             context,
         };
-        if let Some(warning) = warning {
-            window.messages.error(warning);
+        if let Some(fault) = fault {
+            window.messages.error(error_texts::settings(window.texts, &fault));
         }
         window.take_claim(claim);
         // Whoever opens files of their own is no newcomer.
         if setup.options.paths.is_empty() && !window.settings.guide_put_away {
             window.guide = Some(Guide::default());
         }
-        let start = setup::Start::of(&setup.options, &window.settings);
+        let start = setup::Start::of(&setup.options, &window.settings, &window.workspace);
         window.open_at_start(start);
         window
     }
@@ -278,7 +281,7 @@ impl eframe::App for Window {
 impl Window {
     fn show_all(&mut self, ui: &mut egui::Ui) {
         let queue = self.jobs.queue();
-        let device = self.devices.chosen().map(DeviceInfo::label);
+        let device = self.devices.chosen().map(|device| error_texts::device(self.texts, device));
         let around = shell::Surroundings {
             texts: self.texts,
             bench: self.bench,

@@ -33,9 +33,9 @@ pub struct Encode {
     /// The texts are questions, not passages.
     #[arg(long)]
     query: bool,
-    /// Longest text in tokens; the rest is cut off.
-    #[arg(long, default_value_t = 512)]
-    max_length: usize,
+    /// Longest text in tokens; the rest is cut off. What the model reads if not given.
+    #[arg(long, value_name = "TOKENS")]
+    max_length: Option<usize>,
     /// Texts computed at a time.
     #[arg(long, default_value_t = EncodeOptions::default().batch_size)]
     batch_size: usize,

@@ -11,7 +11,7 @@ use super::{Ending, out};
 use crate::compute::{DeviceChoice, choose};
 use crate::jobs::Failure;
 use crate::jobs::training::{self, TrainRequest, config_of};
-use crate::training::{DryMicroBatch, RunPlan, StepReport, TrainingConfig, TrainingEvent, read_files};
+use crate::training::{DryMicroBatch, RunPlan, StepReport, TrainingConfig, TrainingEvent, Warning, read_files};
 use crate::workspace::{Runs, Workspace};
 
 /// Fine-tune an embedding model on questions, positives and hard negatives.
@@ -100,7 +100,7 @@ pub fn train(
 
 fn watch(
     request: TrainRequest,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     json: bool,
     mut trace: Option<&mut Trace>,
 ) -> Result<PathBuf, Ending> {
@@ -108,8 +108,8 @@ fn watch(
     let started = Instant::now();
     let jobs = super::jobs();
     let (job, _) = training::start(&jobs, request);
-    for text in warnings {
-        tell(&TrainingEvent::Warning { text }, json, None);
+    for warning in warnings {
+        tell(&TrainingEvent::warning(warning), json, None);
     }
     let mut written = Ok(());
     let mut halted = None;
@@ -220,8 +220,8 @@ fn tell(event: &TrainingEvent, json: bool, bar: Option<&mut Bar>) {
     match (event, bar) {
         (TrainingEvent::Started(plan), Some(bar)) => bar.say(&plan_text(plan)),
         (TrainingEvent::Step(step), Some(bar)) => bar.message(step_text(step)),
-        (TrainingEvent::Warning { text }, Some(bar)) => bar.say(&format!("warning: {text}")),
-        (TrainingEvent::Warning { text }, None) => eprintln!("warning: {text}"),
+        (TrainingEvent::Warning { text, .. }, Some(bar)) => bar.say(&format!("warning: {text}")),
+        (TrainingEvent::Warning { text, .. }, None) => eprintln!("warning: {text}"),
         (TrainingEvent::Resumed { step }, Some(bar)) => bar.say(&format!("going on after step {step}")),
         (TrainingEvent::Evaluated(evaluation), Some(bar)) => {
             let shown = ["recall@1", "mrr@10", "ndcg@10"]

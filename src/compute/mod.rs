@@ -9,8 +9,9 @@ mod trouble;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use burn::tensor::Device;
 use burn::tensor::wgpu::WgpuSetup;
+use burn::tensor::{Device, Tensor};
+use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, System};
 use thiserror::Error;
 
 use crate::panics::caught;
@@ -56,8 +57,8 @@ pub struct Limits {
 pub enum ComputeError {
     #[error("`{0}` is no device; write auto, cpu, wgpu, wgpu:N, cuda or cuda:N")]
     NotADevice(String),
-    #[error("there is no device {wanted} here; there are: {present}")]
-    Absent { wanted: String, present: String },
+    #[error("there is no device {wanted} here; there are: {}", choices(present, DeviceInfo::label))]
+    Absent { wanted: String, present: Vec<DeviceInfo> },
     #[error(
         "this program was built without CUDA; build it with `--features cuda`, or choose wgpu, which runs on NVIDIA cards too"
     )]
@@ -139,7 +140,7 @@ impl DeviceInfo {
     /// On the device's thread.
     pub fn answers(&self) -> bool {
         let device = opened().get(&self.choice).map(|open| open.device.clone());
-        let answers = device.is_none_or(|device| caught(|| device.sync().is_ok()).unwrap_or_default());
+        let answers = device.is_none_or(|device| caught(|| computes(&device)).unwrap_or_default());
         if !answers && let Some(open) = opened().get_mut(&self.choice) {
             open.is_lost = true;
         }
@@ -153,6 +154,12 @@ impl DeviceInfo {
             handles.device.destroy();
         }
     }
+}
+
+/// One that is going takes work and says that it is done; only a result shows that it was.
+fn computes(device: &Device) -> bool {
+    let sum = Tensor::<1>::ones([2], device) + 1.0;
+    device.sync().is_ok() && sum.try_into_vec_as::<f32>().is_ok_and(|sum| sum == [2.0; 2])
 }
 
 /// All devices, in the order of `wgpu:N` and `cuda:N`; the CPU is the last.
@@ -174,22 +181,23 @@ fn cpu() -> DeviceInfo {
     }
 }
 
-/// This machine's memory, where it is easily known.
+/// This machine's memory.
 fn memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+    let mut system = System::new();
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    Some(system.total_memory()).filter(|bytes| *bytes > 0)
 }
 
-/// Bytes in use on an open device, which finishes its work to answer; of the CPU those that the program takes, where
-/// that is easily known.
+/// Bytes in use on an open device, which finishes its work to answer; of the CPU those that the program takes.
 pub fn memory_in_use(device: &Device) -> Option<u64> {
     if *device != Device::flex() {
         return device.memory_pool_usage().map(|usage| usage.bytes_in_use);
     }
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+    let this = sysinfo::get_current_pid().ok()?;
+    let mut system = System::new();
+    let only = ProcessRefreshKind::nothing().with_memory();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[this]), true, only);
+    Some(system.process(this)?.memory())
 }
 
 /// The device that a choice means on this machine. `Auto` takes a real GPU before the CPU, and never
@@ -211,8 +219,13 @@ pub fn choose(choice: DeviceChoice) -> Result<DeviceInfo, ComputeError> {
     if matches!(choice, DeviceChoice::Cuda(_)) && !cfg!(feature = "cuda") {
         return Err(ComputeError::NoCuda);
     }
-    let present: Vec<_> = all.iter().map(|device| format!("{} = {}", device.choice, device.label())).collect();
-    Err(ComputeError::Absent { wanted: choice.to_string(), present: present.join("; ") })
+    Err(ComputeError::Absent { wanted: choice.to_string(), present: all })
+}
+
+/// Devices with the words that ask for them: `wgpu:0 = NVIDIA RTX 4060 (Vulkan); cpu = CPU, 16 threads`.
+pub fn choices(devices: &[DeviceInfo], label: impl Fn(&DeviceInfo) -> String) -> String {
+    let told = devices.iter().map(|device| format!("{} = {}", device.choice, label(device)));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(feature = "cuda")]

@@ -52,7 +52,6 @@ pub(super) struct Seen {
 impl Source {
     /// Reads a file and looks through it; the watch counts bytes.
     pub fn read(path: &Path, watch: &Watch) -> Result<(Self, Seen), DatasetError> {
-        #[cfg(unix)]
         if let Some(read) = read_large(path, watch) {
             return Ok(read);
         }
@@ -90,9 +89,7 @@ fn read_plain(path: &Path, watch: &Watch, from_pipe: u64) -> io::Result<Vec<u8>>
 
 /// Reads a large file, each part looked through by the core that read it. `None` if the file is no large one, or
 /// if anything is in the way, such as another program that writes it or a user who cancels: then plain reading tells.
-#[cfg(unix)]
 fn read_large(path: &Path, watch: &Watch) -> Option<(Source, Seen)> {
-    use std::os::unix::fs::FileExt;
     // Opening a pipe and closing it again would end its writer.
     std::fs::metadata(path).ok().filter(|found| found.is_file() && found.len() >= LARGE)?;
     let file = File::open(path).ok()?;
@@ -106,7 +103,7 @@ fn read_large(path: &Path, watch: &Watch) -> Option<(Source, Seen)> {
     }
     // In the order of the file, which disks are quick with: each core takes the part that comes next.
     let parts = bytes.chunks_mut(PART).enumerate().par_bridge().map(|(number, part)| {
-        file.read_exact_at(part, (number * PART) as u64)?;
+        read_exact_at(&file, part, (number * PART) as u64)?;
         if !watch.go_on(part.len()) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -120,6 +117,22 @@ fn read_large(path: &Path, watch: &Watch) -> Option<(Source, Seen)> {
     }
     let seen = Seen::join(parts, &bytes);
     Some((Source::Pages(bytes), seen))
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, part: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, part, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut part: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !part.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, part, at)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => (part, at) = (&mut part[read..], at + read as u64),
+        }
+    }
+    Ok(())
 }
 
 impl Seen {

@@ -74,7 +74,7 @@ fn work(room: &mut Room, context: &JobContext<Explanation>, request: &ExplainReq
         let passage = texts.encode(&[&request.passage], TextKind::Passage)?;
         let weights = (question.sparse.first().cloned(), passage.sparse.first().cloned());
         let (of_question, of_passage) = (weights.0.unwrap_or_default(), weights.1.unwrap_or_default());
-        let tokens = |text: &str, kind| Tokens::new(&folder, text, kind, options.max_length);
+        let tokens = |text: &str, kind| Tokens::new(&folder, text, kind, options.longest(&folder));
         let asked = tokens(&request.question, TextKind::Query)?;
         let found = tokens(&request.passage, TextKind::Passage)?;
         let interaction = Interaction::new(&question, &passage);
@@ -100,9 +100,8 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn new(folder: &ModelFolder, text: &str, kind: TextKind, max_length: usize) -> Result<Self, Failure> {
+    fn new(folder: &ModelFolder, text: &str, kind: TextKind, longest: usize) -> Result<Self, Failure> {
         let text = format!("{}{text}", folder.prefix(kind));
-        let longest = max_length.min(folder.max_length());
         let tokens = folder.tokenizer().tokens(&text, Some(longest))?;
         let named = tokens.into_iter().map(|(id, span)| {
             let name =

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Failure, Job, JobContext, Jobs};
+use super::{Failure, Job, JobContext, JobError, Jobs};
 use crate::compute::{DeviceChoice, choose};
 use crate::dataset::Row;
-use crate::model::{EmbeddingModel, ModelFolder, TextKind, Weights};
+use crate::model::{EmbeddingModel, ModelError, ModelFolder, TextKind, Weights};
 use crate::training::card::BaseModel;
 use crate::training::{DEEPSPEED_FILE, KdLossType, Launch, Note, TrainingConfig, TrainingFile, fingerprint};
 
@@ -69,13 +69,8 @@ pub fn start(jobs: &Jobs, request: ExportRequest) -> Job<Exported> {
 
 fn export(request: &ExportRequest, context: &JobContext<Exported>) -> Result<Exported, Failure> {
     let ExportRequest { config, files, launch, folder, .. } = request;
-    let failed = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: std::io::Error| Failure::new(format!("{path}: {error}"), "choose a folder that may be written")
-    };
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
-        let why = format!("{} is there already and is not empty", folder.display());
-        return Err(Failure::new(why, "choose a new folder"));
+        return Err(JobError::NotEmpty(folder.clone()).into());
     }
     let model = ModelFolder::open(&config.model_name_or_path)?;
     for file in files {
@@ -83,8 +78,8 @@ fn export(request: &ExportRequest, context: &JobContext<Exported>) -> Result<Exp
     }
     let full = full(config, &model);
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(failed(parent))?;
-    let new = tempfile::Builder::new().prefix(".job-").tempdir_in(parent).map_err(failed(parent))?;
+    fs::create_dir_all(parent).map_err(JobError::write(parent))?;
+    let new = tempfile::Builder::new().prefix(".job-").tempdir_in(parent).map_err(JobError::write(parent))?;
 
     context.stage("writing rows", "rows");
     let train_data = write_data(&new.path().join("data"), files, &full, context)?;
@@ -100,7 +95,7 @@ fn export(request: &ExportRequest, context: &JobContext<Exported>) -> Result<Exp
         base.hub_id.clone().map_or_else(|| absolute(model.path()), PathBuf::from)
     };
     if context.ask().is_break() {
-        return Err(Failure::new("the export was cancelled", ""));
+        return Err(ModelError::Stopped.into());
     }
     let there = TrainingConfig {
         model_name_or_path,
@@ -147,15 +142,15 @@ fn export(request: &ExportRequest, context: &JobContext<Exported>) -> Result<Exp
     texts.extend(deepspeed.map(|content| (DEEPSPEED_FILE, format!("{content:#}\n"))));
     for (name, text) in texts {
         let path = new.path().join(name);
-        fs::write(&path, text).map_err(failed(&path))?;
+        fs::write(&path, text).map_err(JobError::write(&path))?;
     }
-    make_executable(&new.path().join(COMMAND_FILE)).map_err(failed(folder))?;
+    make_executable(&new.path().join(COMMAND_FILE)).map_err(JobError::write(folder))?;
     // An empty folder may be there.
     let _ = fs::remove_dir(folder);
     let new = new.keep();
     fs::rename(&new, folder).map_err(|error| {
         let _ = fs::remove_dir_all(&new);
-        failed(folder)(error)
+        JobError::write(folder)(error)
     })?;
     Ok(Exported { folder: folder.clone(), notes: command.notes })
 }
@@ -211,20 +206,20 @@ fn write_data(
             name.into()
         };
         let path = folder.join(inside);
-        let failed = |error| Failure::new(format!("{}: {error}", path.display()), "make room on the disk");
-        fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(failed)?;
-        let mut out = BufWriter::new(File::create(&path).map_err(failed)?);
+        let failed = JobError::write(&path);
+        fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(&failed)?;
+        let mut out = BufWriter::new(File::create(&path).map_err(&failed)?);
         for row in &file.rows {
-            writeln!(out, "{}", line(row, prompts.then_some(instruction))).map_err(failed)?;
+            writeln!(out, "{}", line(row, prompts.then_some(instruction))).map_err(&failed)?;
             done += 1;
             if done % 1000 == 0 {
                 context.progress(done, total);
                 if context.ask().is_break() {
-                    return Err(Failure::new("the export was cancelled", ""));
+                    return Err(ModelError::Stopped.into());
                 }
             }
         }
-        out.flush().map_err(failed)?;
+        out.flush().map_err(&failed)?;
     }
     Ok(paths)
 }

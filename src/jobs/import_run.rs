@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::export_job::{JOB_FILE, JobRecord, OPTIONS_FILE, OUTPUT};
 use super::training::card;
-use super::{Failure, Job, JobContext, Jobs};
+use super::{Failure, Job, JobContext, JobError, Jobs};
 use crate::compute::{DeviceChoice, choose};
 use crate::model::{EmbeddingModel, ModelFolder, Weights};
 use crate::training::card::{BaseModel, languages};
@@ -86,9 +86,7 @@ impl Found {
         let reports = reports(state, &scalars);
         let model = places().find(|place| !Weights::files(place).unwrap_or_default().is_empty()).cloned();
         if reports.is_empty() && model.is_none() {
-            let why =
-                format!("{} holds neither a {STATE_FILE}, nor TensorBoard's events, nor a model", folder.display());
-            return Err(Failure::new(why, "choose the folder of an exported job, or the output folder of a run"));
+            return Err(JobError::NoRun(folder.to_path_buf()).into());
         }
         let config = match (given, above(OPTIONS_FILE)) {
             (Some(config), _) => config.clone(),

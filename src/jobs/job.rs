@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Failure, panics};
+use super::{Failure, JobError, panics};
 use crate::compute::ComputeError;
 use crate::panics::Panic;
 
@@ -352,10 +352,7 @@ impl<E> Drop for JobContext<E> {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         if !state.status.is_over() {
-            state.status = Status::Failed(Failure::new(
-                "the system gave no thread for this work",
-                "close other programs and try again",
-            ));
+            state.status = Status::Failed(JobError::NoThread.into());
             drop(state);
             self.shared.tell();
         }

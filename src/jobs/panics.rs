@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, JobError};
 use crate::compute::ComputeError;
 use crate::panics::{Panic, caught};
 use crate::workspace::Utc;
@@ -22,13 +22,8 @@ pub(super) fn catch<T>(
         if let Some(error) = ComputeError::in_words(&panic.message).or_else(|| explain(&panic)) {
             return Err(error.into());
         }
-        let advice =
-            "your data and the other work are untouched; try again, or on another device, and report this if it comes back";
-        let advice = match reports.and_then(|folder| report(folder, title, &panic)) {
-            Some(path) => format!("{advice}: what is known of it is in {}", path.display()),
-            None => advice.to_owned(),
-        };
-        Err(Failure::new(format!("the program made a mistake: {panic}"), advice))
+        let report = reports.and_then(|folder| report(folder, title, &panic));
+        Err(JobError::Mistake { cause: panic.to_string(), report }.into())
     })
 }
 

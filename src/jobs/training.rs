@@ -16,7 +16,7 @@ use crate::model::{EmbeddingModel, folder_name, hub};
 use crate::training::card::languages;
 use crate::training::{
     Checkpoints, Command, Evaluation, Host, Outcome, Places, TrainingConfig, TrainingError, TrainingEvent,
-    TrainingFile, read_files, train,
+    TrainingFile, Warning, read_files, train,
 };
 use crate::workspace::{NewRun, Run, RunState, Runs};
 
@@ -46,9 +46,9 @@ impl TrainRequest {
         for path in places.chain([&mut config.model_name_or_path]) {
             *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
         }
-        let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
+        let problems = config.problems();
         if !problems.is_empty() {
-            return Err(Failure::new(problems.join(", "), "correct this and start again"));
+            return Err(TrainingError::Options(problems).into());
         }
         check_output(&config)?;
         let evaluation = EvaluationSet::read(&config)?;
@@ -78,7 +78,7 @@ impl TrainRequest {
         folder: &Path,
         mut config: TrainingConfig,
         device: DeviceInfo,
-    ) -> Result<(Self, Vec<String>), Failure> {
+    ) -> Result<(Self, Vec<Warning>), Failure> {
         let paths: Vec<PathBuf> = config.train_data.iter().map(|path| folder.join(path)).collect();
         let (files, mut warnings) = read_files(&paths)?;
         let evaluation = EvaluationSet::read(&config)?;
@@ -89,10 +89,7 @@ impl TrainRequest {
         let mut run = Run::resume(folder)?;
         if let Some(elsewhere) = run.record().model.as_ref().filter(|model| Some(*model) != config.output_dir.as_ref())
         {
-            warnings.push(format!(
-                "the model goes into the run's folder now, not to {}; give output_dir again if it is to go there",
-                elsewhere.display()
-            ));
+            warnings.push(Warning::ModelStays { elsewhere: elsewhere.clone() });
         }
         run.update(|record| record.model = config.output_dir.clone())?;
         let resume = Some(Checkpoints::steps(&run.checkpoints()).last().copied().unwrap_or(0));
@@ -157,10 +154,11 @@ pub fn start(jobs: &Jobs, request: TrainRequest) -> (Job<TrainingEvent>, Steerin
         let mut host = JobHost { context, record: &mut record, commands, evaluation };
         let result = train(&config, &on, files, places, &mut host);
         if let Ok(Outcome::Finished { .. }) = &result
-            && let Some(text) = card::write(record.run(), &config, &languages, None)
+            && let Some(warning) = card::write(record.run(), &config, &languages, None)
         {
-            record.take(context, &TrainingEvent::Warning { text: text.clone() });
-            context.send(TrainingEvent::Warning { text });
+            let event = TrainingEvent::warning(warning);
+            record.take(context, &event);
+            context.send(event);
         }
         record.end(context, |run| match &result {
             Ok(Outcome::Finished { .. }) => run.set_state(RunState::Done),
@@ -465,7 +463,7 @@ mod tests {
         let resume = |config: TrainingConfig| TrainRequest::resume(&run, config, choose(DeviceChoice::Cpu)?);
 
         let (request, warnings) = resume(config_of(&run).unwrap()).unwrap();
-        assert!(warnings.iter().any(|warning| warning.contains("output_dir")), "{warnings:?}");
+        assert!(matches!(warnings[..], [Warning::ModelStays { .. }]), "{warnings:?}");
         assert_eq!(request.output(), run.join("model"));
         assert_eq!(start(&jobs, request).0.wait(), Status::Done);
         assert!(run.join("model/model.safetensors").is_file());

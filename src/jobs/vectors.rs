@@ -140,7 +140,8 @@ impl<E> Texts<'_, E> {
 /// The vectors that are on the disk for a model and options; a cache that cannot be opened costs time only.
 fn open_cache(folder: &Path, fingerprint: &str, kind: TextKind, options: &EncodeOptions) -> Option<EmbeddingCache> {
     let EncodeOptions { max_length, sparse, colbert, .. } = options;
-    let name = format!("{kind:?} max_length={max_length} sparse={sparse} colbert={colbert}");
+    let longest = max_length.map_or_else(|| "all".to_owned(), |tokens| tokens.to_string());
+    let name = format!("{kind:?} max_length={longest} sparse={sparse} colbert={colbert}");
     EmbeddingCache::open(folder, fingerprint, &name)
         .map_err(|error| tracing::warn!("vectors are computed anew: {error}"))
         .ok()

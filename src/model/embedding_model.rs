@@ -33,9 +33,9 @@ pub enum TextKind {
 /// How texts are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodeOptions {
-    /// Longest text in tokens, specials included; also never above the model's own.
-    pub max_length: usize,
-    /// Texts computed at a time.
+    /// Longest text in tokens, specials included; the model's own if not given, and never above it.
+    pub max_length: Option<usize>,
+    /// Texts computed at a time; fewer if they are longer than [`USUAL_LENGTH`].
     pub batch_size: usize,
     pub sparse: bool,
     pub colbert: bool,
@@ -43,7 +43,22 @@ pub struct EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { max_length: 512, batch_size: 16, sparse: false, colbert: false }
+        Self { max_length: None, batch_size: 16, sparse: false, colbert: false }
+    }
+}
+
+/// Tokens of a text, as `batch_size` reckons with them.
+const USUAL_LENGTH: usize = 512;
+
+impl EncodeOptions {
+    /// Tokens of the longest text that a model reads.
+    pub fn longest(&self, folder: &ModelFolder) -> usize {
+        self.max_length.unwrap_or(usize::MAX).min(folder.max_length())
+    }
+
+    /// Texts of up to so many tokens that are computed at a time.
+    fn batch_of(&self, tokens: usize) -> usize {
+        (self.batch_size * USUAL_LENGTH / tokens.max(USUAL_LENGTH)).max(1)
     }
 }
 
@@ -115,7 +130,7 @@ impl EmbeddingModel {
             .iter()
             .map(|text| if prefix.is_empty() { Cow::Borrowed(*text) } else { Cow::Owned(format!("{prefix}{text}")) })
             .collect();
-        let rows = self.folder.tokenizer().ids_of_all(&prefixed, options.max_length.min(self.folder.max_length()))?;
+        let rows = self.folder.tokenizer().ids_of_all(&prefixed, options.longest(&self.folder))?;
         self.encode_ids(&rows, options, progress)
     }
 
@@ -133,8 +148,10 @@ impl EmbeddingModel {
         let heads = self.heads.as_ref();
         let mut sparse = vec![SparseVector::default(); if options.sparse && heads.is_some() { rows.len() } else { 0 }];
         let mut colbert = vec![Matrix::default(); if options.colbert && heads.is_some() { rows.len() } else { 0 }];
-        let mut done = 0;
-        for places in order.chunks(options.batch_size.max(1)) {
+        let (mut done, mut rest) = (0, order.as_slice());
+        while let Some(&longest) = rest.first() {
+            let (places, after) = rest.split_at(options.batch_of(rows[longest].len()).min(rest.len()));
+            rest = after;
             let texts: Vec<&[u32]> = places.iter().map(|&place| rows[place].as_slice()).collect();
             let batch = self.folder.tokenizer().pad(&texts, None);
             let tokens = TokenTensors::new(&batch, &self.encoder.embeddings, &self.device());
@@ -297,4 +314,16 @@ fn replace(new: tempfile::TempDir, folder: &Path) -> std::io::Result<()> {
         fs::remove_dir_all(&aside)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_computed_fewer_at_a_time() {
+        let options = EncodeOptions { batch_size: 16, ..EncodeOptions::default() };
+        assert_eq!([1, 512, 513, 1024, 8192, 100_000].map(|tokens| options.batch_of(tokens)), [16, 16, 15, 8, 1, 1]);
+        assert_eq!(EncodeOptions { batch_size: 0, ..options }.batch_of(9), 1);
+    }
 }

@@ -99,10 +99,12 @@ fn common(
             && [".weight", ".bias"].iter().any(|ending| name.ends_with(ending))
     };
     let has = |weights: &Weights, name: &str| weights.names().any(|known| known == name);
-    for (one, other, what) in [(base_weights, tuned_weights, "base"), (tuned_weights, base_weights, "tuned")] {
+    for (one, other, what) in
+        [(base_weights, tuned_weights, "the base model"), (tuned_weights, base_weights, "the tuned model")]
+    {
         let mut names = one.names().filter(of_encoder).filter(|name| !name.starts_with("pooler."));
         if let Some(name) = names.find(|name| !has(other, name)) {
-            return Err(refuse(format!("only the {what} model has the tensor `{name}`")));
+            return Err(refuse(format!("only {what} has the tensor `{name}`")));
         }
     }
     let mut names = Vec::new();

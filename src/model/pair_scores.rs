@@ -45,7 +45,12 @@ impl EmbeddingModel {
         let mut scores = PairScores::default();
         let mut proceed = |_: usize, _: usize| ControlFlow::Continue(());
         for (index, batch) in pairs.chunks(batch_size.max(1)).enumerate() {
-            let options = |max_length| EncodeOptions { max_length, sparse: true, colbert: true, ..Default::default() };
+            let options = |longest| EncodeOptions {
+                max_length: Some(longest),
+                sparse: true,
+                colbert: true,
+                ..Default::default()
+            };
             let (questions, passages): (Vec<&str>, Vec<&str>) = batch.iter().copied().unzip();
             let questions = self.encode(&questions, TextKind::Query, &options(max_lengths.0), &mut proceed)?;
             let passages = self.encode(&passages, TextKind::Passage, &options(max_lengths.1), &mut proceed)?;

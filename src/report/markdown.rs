@@ -2,6 +2,7 @@
 
 use super::{Report, SetEntry, Words, in_words, interval, p_value, points, rank};
 use crate::retrieval::{Metric, MetricRow};
+use crate::training::card::escaped;
 
 /// The metrics as a table in columns; the change is in points of a hundred. Without a tuned model there is one
 /// column of values, with one the table has the layout of the published one, with more each has its change.
@@ -167,22 +168,6 @@ fn moved(set: &SetEntry, tuned: usize, words: &Words) -> String {
         lines.push(vec![escaped(one.question), base, tuned, format!("{:+.3}", one.outcome.gain())]);
     }
     format!("\n### {}\n\n{}\n\n{}", words.moved, words.moved_note, columns(&lines))
-}
-
-/// A text in which nothing is Markdown or HTML, on one line.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\r' | '\n' | '\t' => escaped.push(' '),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' => escaped.extend(['\\', letter]),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

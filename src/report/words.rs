@@ -96,7 +96,7 @@ impl Words {
         fingerprint: "指纹",
         questions: "问题",
         question: "问题",
-        corpus: "语料",
+        corpus: "语料库",
         passages: "段落",
         data: "数据",
         method: "检索方式",

@@ -284,8 +284,8 @@ fn list(name: &str, items: &[&str]) -> String {
     format!("{name}:{}", items.collect::<String>())
 }
 
-/// Text that is not to be taken for Markdown or HTML.
-fn escaped(text: &str) -> String {
+/// Text in which nothing is Markdown or HTML, on one line.
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -2,9 +2,12 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::files::RowFault;
 use super::options::OptionError;
 use crate::compute::ComputeError;
+use crate::dataset::DatasetError;
 use crate::model::ModelError;
+use crate::retrieval::SearchError;
 
 /// A run that cannot start or cannot go on.
 #[derive(Debug, Error)]
@@ -13,8 +16,8 @@ pub enum TrainingError {
     Options(Vec<OptionError>),
     #[error("{}: {cause}", path.display())]
     File { path: PathBuf, cause: String },
-    #[error("{}, line {line}: {cause}", path.display())]
-    Row { path: PathBuf, line: usize, cause: String },
+    #[error("{}, line {line}: {fault}", path.display())]
+    Row { path: PathBuf, line: usize, fault: RowFault },
     #[error(
         "{rows} row(s) make no batch of {batch_size}; add rows, lower per_device_train_batch_size, or lower small_threshold and drop_threshold"
     )]
@@ -28,9 +31,11 @@ pub enum TrainingError {
     )]
     Changed { what: String },
     #[error("the evaluation failed: {0}")]
-    Evaluation(String),
+    Evaluation(#[from] SearchError),
     #[error("{} is not empty; choose another output_dir, or switch overwrite_output_dir on", .0.display())]
     OutputExists(PathBuf),
+    #[error(transparent)]
+    Data(#[from] DatasetError),
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::forecast::MemoryForecast;
+use super::warning::Warning;
 
 /// One message of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,15 +64,24 @@ pub enum TrainingEvent {
         step: usize,
         best: usize,
     },
-    /// Something can be survived but should be known.
+    /// Something can be survived but should be known; its text in English, and what it is, which runs of earlier versions
+    /// do not say.
     Warning {
         text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        what: Option<Warning>,
     },
     /// A folder with a model was written; `step` is the step that the model is of.
     Saved {
         step: usize,
         folder: PathBuf,
     },
+}
+
+impl TrainingEvent {
+    pub fn warning(what: Warning) -> Self {
+        Self::Warning { text: what.to_string(), what: Some(what) }
+    }
 }
 
 /// What a run is going to do.

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::TrainingError;
+use thiserror::Error;
+
 use super::config::TrainingConfig;
+use super::{TrainingError, Warning};
 use crate::dataset::{Dataset, Row};
 
 /// Rows of one file, in the order of the file.
@@ -20,9 +22,28 @@ pub struct TrainingFile {
     pub unsaved: bool,
 }
 
+/// Why a run cannot take a row.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RowFault {
+    #[error("the row has no negatives; add some, or mine hard negatives")]
+    NoNegatives,
+    #[error(
+        "the row lacks teacher scores that other rows of the file have, or has them alone; score all rows, or switch knowledge_distillation off"
+    )]
+    ScoredUnlikeOthers,
+    #[error(
+        "{positives} positives have {positive_scores} scores and {negatives} negatives have {negative_scores}; each needs one"
+    )]
+    WrongScores { positives: usize, positive_scores: usize, negatives: usize, negative_scores: usize },
+    #[error("knowledge_distillation needs pos_scores and neg_scores; score the rows, or switch it off")]
+    NoScores,
+    #[error("of pos_scores and neg_scores only one is there; both are needed")]
+    HalfTheScores,
+}
+
 /// Reads `train_data`: files, and the `.json` and `.jsonl` files that lie directly in folders (by name).
 /// Lines that cannot be used are left out; the second value says how many, and where the first is.
-pub fn read_files(paths: &[PathBuf]) -> Result<(Vec<TrainingFile>, Vec<String>), TrainingError> {
+pub fn read_files(paths: &[PathBuf]) -> Result<(Vec<TrainingFile>, Vec<Warning>), TrainingError> {
     let mut files = Vec::new();
     let mut warnings = Vec::new();
     for path in paths {
@@ -45,12 +66,12 @@ fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json" || extension == "jsonl")
 }
 
-fn read_file(path: &Path, in_folder: bool, warnings: &mut Vec<String>) -> Result<TrainingFile, TrainingError> {
-    let dataset = Dataset::open(path).map_err(|error| TrainingError::file(path, error))?;
+fn read_file(path: &Path, in_folder: bool, warnings: &mut Vec<Warning>) -> Result<TrainingFile, TrainingError> {
+    let dataset = Dataset::open(path)?;
     let bad: Vec<usize> =
         dataset.problems().iter().filter(|problem| problem.is_bad()).map(|problem| problem.line).collect();
     if let Some(first) = bad.first() {
-        warnings.push(format!("{}: {} line(s) cannot be used and are left out, the first is line {first}; `weldbench validate` lists them", path.display(), bad.len()));
+        warnings.push(Warning::LinesLeftOut { file: path.to_path_buf(), lines: bad.len(), first: *first });
     }
     let (lines, rows) = dataset.rows().into_iter().unzip();
     Ok(TrainingFile { path: path.to_path_buf(), in_folder, rows, lines, unsaved: false })
@@ -75,48 +96,11 @@ pub fn fingerprint(files: &[TrainingFile]) -> String {
 impl TrainingFile {
     /// Checks that every row can form a group, and that teacher scores are complete where they are needed.
     pub fn check(&self, config: &TrainingConfig) -> Result<(), TrainingError> {
-        let fail = |index: usize, cause: String| {
-            Err(TrainingError::Row {
-                path: self.path.clone(),
-                line: self.lines.get(index).copied().unwrap_or(index + 1),
-                cause,
-            })
-        };
-        let scored = |row: &Row| (row.pos_scores.is_some(), row.neg_scores.is_some());
         let first_scored = self.rows.first().map(|row| scored(row));
         for (index, row) in self.rows.iter().enumerate() {
-            if row.neg.is_empty() {
-                return fail(index, "the row has no negatives; add some, or mine hard negatives".into());
-            }
-            if !config.knowledge_distillation {
-                continue;
-            }
-            if Some(scored(row)) != first_scored {
-                return fail(index, "the row lacks teacher scores that other rows of the file have, or has them alone; score all rows, or switch knowledge_distillation off".into());
-            }
-            match (&row.pos_scores, &row.neg_scores) {
-                (Some(pos), Some(neg)) if pos.len() == row.pos.len() && neg.len() == row.neg.len() => {}
-                (Some(pos), Some(neg)) => {
-                    return fail(
-                        index,
-                        format!(
-                            "{} positives have {} scores and {} negatives have {}; each needs one",
-                            row.pos.len(),
-                            pos.len(),
-                            row.neg.len(),
-                            neg.len()
-                        ),
-                    );
-                }
-                (None, None) if config.same_dataset_within_batch => {}
-                (None, None) => {
-                    return fail(
-                        index,
-                        "knowledge_distillation needs pos_scores and neg_scores; score the rows, or switch it off"
-                            .into(),
-                    );
-                }
-                _ => return fail(index, "of pos_scores and neg_scores only one is there; both are needed".into()),
+            if let Some(fault) = fault(row, first_scored, config) {
+                let line = self.lines.get(index).copied().unwrap_or(index + 1);
+                return Err(TrainingError::Row { path: self.path.clone(), line, fault });
             }
         }
         Ok(())
@@ -130,5 +114,30 @@ impl TrainingFile {
         };
         let folder = self.path.parent().and_then(Path::file_name);
         named(self.path.file_stem()) || self.in_folder && named(folder)
+    }
+}
+
+/// Whether a row's positives have teacher scores, and its negatives.
+fn scored(row: &Row) -> (bool, bool) {
+    (row.pos_scores.is_some(), row.neg_scores.is_some())
+}
+
+fn fault(row: &Row, first_scored: Option<(bool, bool)>, config: &TrainingConfig) -> Option<RowFault> {
+    if row.neg.is_empty() {
+        return Some(RowFault::NoNegatives);
+    }
+    if !config.knowledge_distillation {
+        return None;
+    }
+    if Some(scored(row)) != first_scored {
+        return Some(RowFault::ScoredUnlikeOthers);
+    }
+    match (&row.pos_scores, &row.neg_scores) {
+        (Some(pos), Some(neg)) => (pos.len() != row.pos.len() || neg.len() != row.neg.len()).then(|| {
+            let (positives, negatives) = (row.pos.len(), row.neg.len());
+            RowFault::WrongScores { positives, positive_scores: pos.len(), negatives, negative_scores: neg.len() }
+        }),
+        (None, None) => (!config.same_dataset_within_batch).then_some(RowFault::NoScores),
+        _ => Some(RowFault::HalfTheScores),
     }
 }

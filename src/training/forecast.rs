@@ -142,7 +142,8 @@ impl fmt::Display for MemoryForecast {
 }
 
 /// Something to know before a run that may not fit its device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Concern {
     /// The run needs more than the device's memory, in bytes; `piece` texts at a time would fit, if any do.
     TooLarge { needed: MemoryForecast, memory: u64, piece: Option<usize> },

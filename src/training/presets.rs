@@ -91,6 +91,7 @@ impl Preset {
                 learning_rate: 1e-4,
                 sub_batch_size: Some(1),
                 logging_steps: 10,
+                save_steps: None,
                 ..Self::Welding.config()
             },
             Self::HeadsOnly => TrainingConfig {
@@ -98,6 +99,7 @@ impl Preset {
                 learning_rate: 1e-4,
                 gradient_checkpointing: false,
                 logging_steps: 10,
+                save_steps: None,
                 ..Self::Welding.config()
             },
         }

@@ -15,6 +15,7 @@ use super::forecast::{MemoryForecast, MicroBatchSize, concerns};
 use super::host::{Command, Host};
 use super::schedule::{Plan, learning_rate};
 use super::trainer::{StepResult, Trainer};
+use super::warning::Warning;
 use crate::compute::{ComputeError, DeviceInfo, memory_in_use};
 use crate::model::{EmbeddingModel, ModelFolder, Tokenizer};
 use crate::panics::caught;
@@ -95,7 +96,7 @@ impl<'a> Run<'a> {
         let largest = MicroBatchSize::largest(config, folder.max_length());
         let memory = MemoryForecast::of(config, folder.config(), &largest);
         for concern in concerns(config, folder.config(), &largest, &device.limits) {
-            host.tell(TrainingEvent::Warning { text: concern.to_string() });
+            host.tell(TrainingEvent::warning(Warning::Concern(concern)));
         }
         let (base_model, data) = (folder.fingerprint()?, fingerprint(&files));
         let resumed = places.resume.filter(|step| *step > 0).map(|step| Checkpoints::at(places.checkpoints, step));
@@ -116,16 +117,12 @@ impl<'a> Run<'a> {
         let longest = model.folder().max_length();
         for (name, wanted) in [("query_max_len", config.query_max_len), ("passage_max_len", config.passage_max_len)] {
             if wanted > longest {
-                host.tell(TrainingEvent::Warning {
-                    text: format!(
-                        "{name} is {wanted}, but the model reads {longest} tokens; longer texts are cut there"
-                    ),
-                });
+                host.tell(TrainingEvent::warning(Warning::LongerThanModel { option: name.into(), wanted, longest }));
             }
         }
         let mut trainer = Trainer::new(config, model)?;
-        for text in trainer.remarks() {
-            host.tell(TrainingEvent::Warning { text });
+        if let Some(warning) = trainer.lacks_precision() {
+            host.tell(TrainingEvent::warning(warning));
         }
         let (parameters, trainable_parameters) = trainer.parameters();
         host.tell(TrainingEvent::Started(RunPlan {
@@ -222,13 +219,8 @@ impl<'a> Run<'a> {
                     let texts = micro_batches.iter().map(sides).max().unwrap_or(1);
                     let Some(smaller) = self.trainer.take_smaller_pieces(texts) else { return Err(error) };
                     self.trainer.abandon_window(before);
-                    host.tell(TrainingEvent::Warning {
-                        text: format!(
-                            "the device had no memory left at step {}: {smaller} texts at a time from here on, which changes no \
-                             gradient; set sub_batch_size to {smaller} next time",
-                            self.standing.step + 1
-                        ),
-                    });
+                    let step = self.standing.step + 1;
+                    host.tell(TrainingEvent::warning(Warning::SmallerPieces { step, texts: smaller }));
                 }
                 Err(error) => return Err(error),
             }
@@ -508,7 +500,7 @@ mod tests {
             _ => None,
         });
         let warnings = heard.0.iter().filter_map(|event| match event {
-            TrainingEvent::Warning { text } => Some(text.clone()),
+            TrainingEvent::Warning { text, .. } => Some(text.clone()),
             _ => None,
         });
         Ok((steps.collect(), warnings.collect()))

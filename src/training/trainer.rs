@@ -29,6 +29,7 @@ use super::events::LossParts;
 use super::losses::{self, HeadScores, Losses, RankingLoss, Scores, Teacher};
 use super::optimizer::AdamW;
 use super::scores;
+use super::warning::Warning;
 use crate::model::encoder::{Encoder, Keep, Trace};
 use crate::model::gradients::Gradients;
 use crate::model::heads::Heads;
@@ -168,9 +169,9 @@ impl Trainer {
         self.model.as_ref().expect("a step puts the model back")
     }
 
-    /// What a user should know of how this run differs from what was asked for; empty if it does not.
-    pub fn remarks(&self) -> Vec<String> {
-        self.precision.remark(&self.config).into_iter().collect()
+    /// That the precision which was asked for is not to be had.
+    pub fn lacks_precision(&self) -> Option<Warning> {
+        self.precision.lacking(&self.config)
     }
 
     /// All parameters, and those that the run changes.

@@ -3,6 +3,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::WorkspaceError;
 use super::folders::write_whole;
@@ -14,6 +15,17 @@ const PACES: usize = 30;
 
 /// Data files remembered.
 const RECENT: usize = 10;
+
+/// Why the settings start anew.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SettingsFault {
+    #[error("{}: the settings cannot be read: {cause}", path.display())]
+    Unreadable { path: PathBuf, cause: String },
+    #[error("{}: {cause}; it is kept as {}, and the settings start anew", path.display(), aside.display())]
+    Broken { path: PathBuf, cause: String, aside: PathBuf },
+    #[error("{}: {cause}; copy it before it is overwritten: it cannot be kept aside ({trouble})", path.display())]
+    InTheWay { path: PathBuf, cause: String, trouble: String },
+}
 
 /// What the program remembers of its user. A missing key has its default; keys this version does not know are
 /// kept, so that a newer one finds them again.
@@ -60,24 +72,26 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings; those of a first start where there is no file.
     ///
-    /// A file that cannot be understood is put aside under another name, and the warning says where.
-    pub fn load(path: &Path) -> (Self, Option<String>) {
+    /// A file that cannot be understood is put aside under another name, and the fault says where.
+    pub fn load(path: &Path) -> (Self, Option<SettingsFault>) {
+        let file = path.to_path_buf();
         let text = match files::read(path, files::WORDS) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|error| error.to_string()),
             Err(error) if error.kind() == ErrorKind::NotFound => return (Self::default(), None),
             Err(error) => {
-                let warning = format!("{}: the settings cannot be read: {error}", path.display());
-                return (Self::default(), Some(warning));
+                let fault = SettingsFault::Unreadable { path: file, cause: error.to_string() };
+                return (Self::default(), Some(fault));
             }
         };
         match text.and_then(|text| toml::from_str(&text).map_err(|error| error.to_string())) {
             Ok(settings) => (settings, None),
             Err(cause) => {
-                let fate = match put_aside(path) {
-                    Ok(aside) => format!("it is kept as {}, and the settings start anew", aside.display()),
-                    Err(error) => format!("copy it before it is overwritten: it cannot be kept aside ({error})"),
+                let cause = cause.trim_end().to_owned();
+                let fault = match put_aside(path) {
+                    Ok(aside) => SettingsFault::Broken { path: file, cause, aside },
+                    Err(error) => SettingsFault::InTheWay { path: file, cause, trouble: error.to_string() },
                 };
-                (Self::default(), Some(format!("{}: {}; {fate}", path.display(), cause.trim_end())))
+                (Self::default(), Some(fault))
             }
         }
     }
@@ -138,8 +152,8 @@ mod tests {
         assert_eq!(Settings::load(&path), (Settings::default(), None));
         fs::write(&path, "theme = \"dark\"\nfuture = 3\n[training]\nlearning_rate = 1e-5\n[panel]\nwidth = 2.5\n")
             .unwrap();
-        let (mut settings, warning) = Settings::load(&path);
-        assert_eq!(warning, None);
+        let (mut settings, fault) = Settings::load(&path);
+        assert_eq!(fault, None);
         assert_eq!((settings.theme.as_str(), settings.device.as_str()), ("dark", ""));
         settings.remember_data(Path::new("/数据/焊接.jsonl"));
         settings.model = Some("model \"quoted\"".into());
@@ -161,11 +175,11 @@ mod tests {
         let path = folder.path().join("settings.toml");
         for (number, broken) in [&b"theme = "[..], b"theme = 3", b"theme = \"\xff\""].into_iter().enumerate() {
             fs::write(&path, broken).unwrap();
-            let (settings, warning) = Settings::load(&path);
+            let (settings, fault) = Settings::load(&path);
             assert_eq!(settings, Settings::default());
             let aside = folder.path().join(format!("settings.toml.broken-{}", number + 1));
-            let warning = warning.unwrap();
-            assert!(warning.contains(&*aside.to_string_lossy()), "{warning}");
+            let told = fault.unwrap().to_string();
+            assert!(told.contains(&*aside.to_string_lossy()), "{told}");
             assert_eq!(fs::read(aside).unwrap(), broken);
             assert!(!path.exists());
         }

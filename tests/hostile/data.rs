@@ -105,15 +105,17 @@ fn what_is_no_file_is_refused_by_everything_that_reads_one() {
             Table::open(path, None).unwrap_err().to_string(),
             CorpusFile::open(path).unwrap_err().to_string(),
             TrainingConfig::default().set_from_file(path).unwrap_err().to_string(),
-            Settings::load(path).1.unwrap(),
+            Settings::load(path).1.unwrap().to_string(),
         ];
         for told in told {
             assert!(told.contains(&format!("it is {what}")) && told.contains(&*path.to_string_lossy()), "{told}");
         }
     }
     // These are no data that somebody may hand over as it comes.
-    let told =
-        [TrainingConfig::default().set_from_file(&pipe).unwrap_err().to_string(), Settings::load(&pipe).1.unwrap()];
+    let told = [
+        TrainingConfig::default().set_from_file(&pipe).unwrap_err().to_string(),
+        Settings::load(&pipe).1.unwrap().to_string(),
+    ];
     assert!(told.iter().all(|told| told.contains("it is a pipe")), "{told:?}");
     // A pipe without an end, as the window reads it, which can give up at any time.
     let writer = std::process::Command::new("sh").arg("-c").arg("exec yes >\"$0\"").arg(&pipe).spawn();
@@ -184,7 +186,7 @@ fn settings_and_commands_without_end_are_put_aside_or_read() {
         assert!(TrainingConfig::default().set_from_file(&path).is_err() || !path.exists());
     }
     File::create(&path).unwrap().set_len((64 << 20) + 1).unwrap();
-    assert!(Settings::load(&path).1.unwrap().contains("at most 64 MiB"));
+    assert!(Settings::load(&path).1.unwrap().to_string().contains("at most 64 MiB"));
     let started = Instant::now();
     for text in [
         "\"".repeat(300_000),

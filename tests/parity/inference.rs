@@ -11,7 +11,7 @@ fn vectors_and_lexical_weights_are_the_reference_s() {
     let texts: Vec<&str> = reference["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     for folder in ["model_bin", "model_safetensors"] {
         let model = model(folder, &device());
-        let options = EncodeOptions { max_length: 64, batch_size: 4, sparse: true, colbert: true };
+        let options = EncodeOptions { max_length: Some(64), batch_size: 4, sparse: true, colbert: true };
         let ours = model.encode(&texts, TextKind::Passage, &options, &mut |_, _| ControlFlow::Continue(())).unwrap();
         let dense = worst(&ours.dense.values, &vectors["dense_vecs"].values);
         let mut colbert = 0f64;

@@ -238,7 +238,7 @@ fn open_with_hub(folder: &TempDir, paths: Vec<PathBuf>, look: Look, endpoint: &s
         theme: Some(look.theme.into()),
         // Longer than any test.
         information_stays: Duration::from_secs(86_400),
-        look_for_devices: Box::new(|| {
+        look_for_devices: Box::new(|_| {
             let device = DeviceInfo {
                 choice: DeviceChoice::Cpu,
                 name: "the processor".into(),

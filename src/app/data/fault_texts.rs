@@ -1,5 +1,6 @@
 //! What is wrong with a line, in the window's language. The library says it in English.
 
+use crate::app::sentences::sentence;
 use crate::app::texts::{Language, Texts};
 use crate::dataset::{Fault, Field, Problem};
 
@@ -29,7 +30,7 @@ pub fn fault(texts: Texts, fault: &Fault) -> String {
     match fault {
         Fault::InvalidUtf8 | Fault::NoNegatives => with(&[]),
         Fault::LineTooLong { bytes } => with(&[("bytes", bytes)]),
-        Fault::NotJson(cause) => with(&[("cause", cause)]),
+        Fault::NotJson(cause) => with(&[("cause", &sentence(texts, cause))]),
         Fault::NotAnObject { found } => with(&[("found", &kind(found))]),
         Fault::DuplicateKey(key) => with(&[("key", key)]),
         Fault::Missing(at)

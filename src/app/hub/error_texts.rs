@@ -1,5 +1,7 @@
 //! Why a model of the hub cannot be had, in the window's language.
 
+use crate::app::error_texts::io;
+use crate::app::sentences::sentence;
 use crate::app::texts::{Language, Texts};
 use crate::model::hub::HubError;
 
@@ -15,13 +17,15 @@ pub fn hub(texts: Texts, error: &HubError) -> String {
         E::NoHome => say("error_hub_no_home", &[]),
         E::Endpoint(address) => say("error_hub_endpoint", &[("address", address)]),
         E::Certificates { path, cause } => {
-            say("error_hub_certificates", &[("file", &path.display()), ("cause", cause)])
+            say("error_hub_certificates", &[("file", &path.display()), ("cause", &sentence(texts, cause))])
         }
         E::NotCached(id) => say("error_hub_not_cached", &[("id", id)]),
         E::Offline(id) => say("error_hub_offline", &[("id", id)]),
-        E::Unreachable { host, cause } => say("error_hub_unreachable", &[("host", host), ("cause", cause)]),
+        E::Unreachable { host, cause } => {
+            say("error_hub_unreachable", &[("host", host), ("cause", &sentence(texts, cause))])
+        }
         E::Untrusted { host, cause } => say("error_hub_untrusted", &[("host", host), ("cause", cause)]),
-        E::Broken { host, cause } => say("error_hub_broken", &[("host", host), ("cause", cause)]),
+        E::Broken { host, cause } => say("error_hub_broken", &[("host", host), ("cause", &sentence(texts, cause))]),
         E::NoToken { host, id } => say("error_hub_no_token", &[("host", host), ("id", id)]),
         E::BadToken { host, id, place, status } => {
             say("error_hub_bad_token", &[("host", host), ("id", id), ("place", place), ("status", status)])
@@ -36,8 +40,8 @@ pub fn hub(texts: Texts, error: &HubError) -> String {
         E::Busy { host, wait: Some(seconds) } => say("error_hub_busy_for", &[("host", host), ("seconds", seconds)]),
         E::Busy { host, wait: None } => say("error_hub_busy", &[("host", host)]),
         E::Trouble { host, status } => say("error_hub_trouble", &[("host", host), ("status", status)]),
-        E::Answer { host, cause } => say("error_hub_answer", &[("host", host), ("cause", cause)]),
-        E::Unusable { id, cause } => say("error_hub_unusable", &[("id", id), ("cause", cause)]),
+        E::Answer { host, cause } => say("error_hub_answer", &[("host", host), ("cause", &sentence(texts, cause))]),
+        E::Unusable { id, cause } => say("error_hub_unusable", &[("id", id), ("cause", &sentence(texts, cause))]),
         E::Outside { id, name } => say("error_hub_outside", &[("id", id), ("file", name)]),
         E::NoChecksum { host, name } => say("error_hub_no_checksum", &[("host", host), ("file", name)]),
         E::Size { host, name, told, wanted } => {
@@ -47,7 +51,7 @@ pub fn hub(texts: Texts, error: &HubError) -> String {
         E::DiskFull { folder, missing } => {
             say("error_hub_disk_full", &[("folder", &folder.display()), ("missing", &format!("{missing:.1}"))])
         }
-        E::Io { path, cause, .. } => say("error_hub_io", &[("file", &path.display()), ("cause", cause)]),
+        E::Io { path, cause, .. } => say("error_hub_io", &[("file", &path.display()), ("cause", &io(texts, cause))]),
         E::Stopped => say("error_hub_stopped", &[]),
     }
 }

@@ -2,6 +2,7 @@ use eframe::egui::{self, Align, Id, Label, Layout, RichText, TextEdit};
 
 use super::{Download, HubAction, HubDialog};
 use crate::app::job_texts;
+use crate::app::sentences::sentence;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, progress_bar, section, size, small_button, space};
 use crate::app::widgets::{Severity, notice};
@@ -91,7 +92,7 @@ fn entry(ui: &mut egui::Ui, dialog: &HubDialog, model: &CachedModel, texts: Text
             };
             let label = ui.label(RichText::new(told).small().color(weak));
             if let CachedKind::Other(why) = &model.kind {
-                label.on_hover_text(why);
+                label.on_hover_text(sentence(texts, why));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let name = RichText::new(model.id.as_str()).color(if fits { text } else { weak });

@@ -128,7 +128,7 @@ fn line(ui: &mut egui::Ui, texts: Texts, command: Command, chosen: bool, ready: 
     let weak = palette(ui).weak;
     let keys = command.keys().first().map(|keys| keys.text(ui.ctx())).unwrap_or_default();
     let name = match command.group(texts) {
-        Some(group) => format!("{group}: {}", command.text(texts)),
+        Some(group) => texts.with("command_of_group", &[("group", &group), ("command", &command.text(texts))]),
         None => command.text(texts).to_owned(),
     };
     let button = egui::Button::selectable(chosen, name.as_str())

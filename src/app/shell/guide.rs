@@ -97,7 +97,8 @@ impl Guide {
                 ui.add(egui::Label::new(RichText::new(help).small().color(colours.weak)).wrap());
                 let button =
                     if self.next() == Some(step) { primary_button(ui, button) } else { egui::Button::new(button) };
-                ui.add(button).clicked()
+                // Columns stretch what stands in them.
+                ui.horizontal(|ui| ui.add(button).clicked()).inner
             })
             .inner
     }

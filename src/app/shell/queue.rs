@@ -4,6 +4,7 @@ use eframe::egui::{self, RichText};
 
 use super::Action;
 use crate::app::job_texts;
+use crate::app::sentences::sentence;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, progress_bar, size, small_button};
 use crate::jobs::JobHandle;
@@ -48,6 +49,6 @@ fn entry(ui: &mut egui::Ui, texts: Texts, index: usize, job: &JobHandle, actions
     }
     ui.label(RichText::new(words).small().color(weak));
     if !job.device().is_empty() {
-        ui.label(RichText::new(job.device()).small().color(weak));
+        ui.label(RichText::new(sentence(texts, job.device())).small().color(weak));
     }
 }

@@ -2,6 +2,8 @@
 
 use eframe::egui::{self, RichText};
 
+use crate::app::error_texts;
+use crate::app::sentences::sentence;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, size};
 use crate::app::widgets::empty;
@@ -32,7 +34,7 @@ fn line(texts: Texts, event: &TrainingEvent) -> String {
         TrainingEvent::Started(plan) => texts.with(
             "log_started",
             &[
-                ("device", &plan.device),
+                ("device", &sentence(texts, &plan.device)),
                 ("rows", &plan.rows),
                 ("steps", &plan.steps),
                 ("memory", &format!("{:.2}", plan.memory.total() as f64 / 1e9)),
@@ -60,11 +62,16 @@ fn line(texts: Texts, event: &TrainingEvent) -> String {
             texts.with("log_checkpoint", &[("step", step), ("folder", &folder.display())])
         }
         TrainingEvent::Halted { step, .. } => texts.with("log_halted", &[("step", step)]),
-        TrainingEvent::CannotSave { step, why } => texts.with("log_cannot_save", &[("step", step), ("why", why)]),
+        TrainingEvent::CannotSave { step, why } => {
+            texts.with("log_cannot_save", &[("step", step), ("why", &sentence(texts, why))])
+        }
         TrainingEvent::StoppedEarly { step, best } => {
             texts.with("log_stopped_early", &[("step", step), ("best", best)])
         }
-        TrainingEvent::Warning { text } => texts.with("log_warning", &[("text", text)]),
+        TrainingEvent::Warning { text, what } => {
+            let told = what.as_ref().map_or_else(|| text.clone(), |what| error_texts::warning(texts, what));
+            texts.with("log_warning", &[("text", &told)])
+        }
         TrainingEvent::Saved { step, folder } => {
             texts.with("log_saved", &[("step", step), ("folder", &folder.display())])
         }

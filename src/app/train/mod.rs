@@ -71,6 +71,7 @@ pub enum DataChoice {
 /// A run of this window.
 pub struct Run {
     pub folder: PathBuf,
+    pub base_model: PathBuf,
     pub job: Job<TrainingEvent>,
     pub steering: Steering,
     pub report: RunReport,
@@ -89,12 +90,13 @@ impl Run {
     /// `report` is what is known of it from before, if it goes on.
     pub fn new(
         folder: PathBuf,
+        base_model: PathBuf,
         (job, steering): (Job<TrainingEvent>, Steering),
         report: RunReport,
         window: usize,
     ) -> Self {
         let (asked, timed) = (Vec::new(), (0, 0.0));
-        Self { folder, job, steering, report, asked, over: false, timed, begun: false, window }
+        Self { folder, base_model, job, steering, report, asked, over: false, timed, begun: false, window }
     }
 
     pub fn is_over(&self) -> bool {
@@ -316,7 +318,7 @@ mod tests {
         let jobs = crate::jobs::Jobs::new(|| ());
         let device = crate::compute::choose(DeviceChoice::Cpu).unwrap();
         let job = jobs.start(&device, "Train".into(), |_, _| Ok(()));
-        let mut run = Run::new("run".into(), (job, Steering::of_nothing()), RunReport::default(), 1);
+        let mut run = Run::new("run".into(), "base".into(), (job, Steering::of_nothing()), RunReport::default(), 1);
         for (step, seconds) in [60.0, 1.0, 3.0].into_iter().enumerate() {
             let text = format!(
                 r#"{{"step":{step},"steps":3,"epoch":0.0,"loss":{{"total":1.0,"dense":1.0}},"learning_rate":0.0,"grad_norm":1.0,"tokens":1,"seconds":{seconds},"time":0.0}}"#

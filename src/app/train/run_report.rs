@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::board::Board;
 use super::curves::Curves;
-use crate::training::{RunPlan, StepReport, TrainingEvent};
+use crate::training::{RunPlan, StepReport, TrainingEvent, Warning};
 
 /// Steps that the speed is averaged over.
 const RECENT: usize = 20;
@@ -16,7 +16,7 @@ pub struct RunReport {
     pub curves: Curves,
     pub board: Board,
     pub last: Option<StepReport>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<(String, Option<Warning>)>,
     /// All that a log for people has: no steps, and no questions.
     pub log: Vec<TrainingEvent>,
     /// Where the last model was written.
@@ -59,9 +59,9 @@ impl RunReport {
             TrainingEvent::Halted { step, .. } => self.halted = Some(step),
             TrainingEvent::CannotSave { why, .. } => self.cannot_save = Some(why),
             TrainingEvent::StoppedEarly { step, best } => self.stopped_early = Some((step, best)),
-            TrainingEvent::Warning { text } => {
-                if !self.warnings.contains(&text) {
-                    self.warnings.push(text);
+            TrainingEvent::Warning { text, what } => {
+                if !self.warnings.iter().any(|(known, _)| *known == text) {
+                    self.warnings.push((text, what));
                 }
             }
             TrainingEvent::Saved { folder, .. } => (self.saved, self.cannot_save) = (Some(folder), None),
@@ -166,7 +166,7 @@ mod tests {
     fn a_warning_that_comes_again_is_shown_once() {
         let mut report = RunReport::default();
         for _ in 0..3 {
-            report.take(TrainingEvent::Warning { text: "long".into() });
+            report.take(TrainingEvent::Warning { text: "long".into(), what: None });
         }
         report.take(TrainingEvent::Saved { step: 9, folder: "model".into() });
         assert_eq!((report.warnings.len(), report.saved), (1, Some("model".into())));

@@ -165,7 +165,12 @@ fn menu(ui: &mut egui::Ui, state: &State, texts: Texts, item: &RunItem, asked: &
         entry(ui, "run_go_on", why_not, ListAction::GoOn(folder()));
         let model = item.model.clone();
         let why_not = model.is_none().then_some("run_has_no_model");
-        entry(ui, "train_compare", why_not, ListAction::Compare(model.unwrap_or_default()));
+        entry(
+            ui,
+            "train_compare",
+            why_not,
+            ListAction::Compare { base: item.record.base_model.clone(), model: model.unwrap_or_default() },
+        );
         ui.separator();
         entry(ui, "run_trash", goes_on.then_some("run_goes_on"), ListAction::Trash(folder()));
     });

@@ -7,6 +7,7 @@ use eframe::egui::{self, RichText};
 use super::form::Problem;
 use super::option_row::{Row, Rows};
 use super::{Action, DataChoice, Precision, State, Surroundings, forecast, form, option_row, sources};
+use crate::app::error_texts;
 use crate::app::shell::Command;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, space};
@@ -99,7 +100,9 @@ fn device(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action
     let texts = around.texts;
     let colours = palette(ui);
     ui.label(RichText::new(texts.get("device")).small().color(colours.weak));
-    let chosen = around.device.map_or_else(|| texts.get("device_looking").to_string(), |device| device.label());
+    let chosen = around
+        .device
+        .map_or_else(|| texts.get("device_looking").to_string(), |device| error_texts::device(texts, device));
     let combo = egui::ComboBox::from_id_salt("device")
         .selected_text(chosen)
         .width(ui.available_width())
@@ -107,7 +110,7 @@ fn device(ui: &mut egui::Ui, around: &Surroundings<'_>, actions: &mut Vec<Action
         .show_ui(ui, |ui| {
             for device in around.devices {
                 let selected = around.device.is_some_and(|chosen| chosen.choice == device.choice);
-                if ui.selectable_label(selected, device.label()).clicked() {
+                if ui.selectable_label(selected, error_texts::device(texts, device)).clicked() {
                     actions.push(Action::SetDevice(device.choice));
                 }
             }
@@ -200,11 +203,9 @@ fn start(
         texts.get("device_looking").to_string()
     } else {
         let told = problems.iter().map(|(name, problem)| {
-            format!(
-                "{}: {}",
-                texts.find(&format!("option_{name}")).unwrap_or(name),
-                option_row::problem_text(texts, name, problem)
-            )
+            let option = texts.find(&format!("option_{name}")).unwrap_or(name);
+            let what = option_row::problem_text(texts, name, problem);
+            texts.with("option_told", &[("option", &option), ("what", &what)])
         });
         told.collect::<Vec<_>>().join("\n")
     };

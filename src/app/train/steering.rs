@@ -9,6 +9,7 @@ use super::watching::{ListAction, Steer, WatchAction, learning_rate};
 use super::{Run, RunReport, State};
 use crate::app::error_texts;
 use crate::app::job_texts;
+use crate::app::sentences::sentence;
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, progress_bar, section, size, space};
 use crate::app::widgets::{Severity, notice};
@@ -60,7 +61,9 @@ fn head(
             if let Some(model) = saved.or(model)
                 && ui.button(texts.get("train_compare")).clicked()
             {
-                actions.push(WatchAction::List(ListAction::Compare(model.clone())));
+                let base = run.map(|run| &run.base_model).or(item.map(|item| &item.record.base_model));
+                let base = base.cloned().unwrap_or_default();
+                actions.push(WatchAction::List(ListAction::Compare { base, model: model.clone() }));
             }
             let name = egui::Label::new(RichText::new(state.watching.name(folder)).small().color(weak)).truncate();
             ui.add(name).on_hover_text(folder.display().to_string());
@@ -130,7 +133,7 @@ fn notices(ui: &mut egui::Ui, state: &State, folder: &Path, report: &RunReport, 
         }
         (None, Some(item)) => {
             if let Some(failure) = &item.record.failure {
-                notice(ui, Severity::Error, failure);
+                notice(ui, Severity::Error, &sentence(texts, failure));
             }
             if !item.record.note.is_empty() {
                 notice(ui, Severity::Information, &item.record.note);
@@ -146,13 +149,14 @@ fn notices(ui: &mut egui::Ui, state: &State, folder: &Path, report: &RunReport, 
     if let Some(why) = &report.cannot_save
         && run.is_some_and(|run| !run.is_over())
     {
-        notice(ui, Severity::Error, &texts.with("run_cannot_save", &[("why", why)]));
+        notice(ui, Severity::Error, &texts.with("run_cannot_save", &[("why", &sentence(texts, why))]));
     }
     if let Some((step, best)) = report.stopped_early {
         notice(ui, Severity::Information, &texts.with("log_stopped_early", &[("step", &step), ("best", &best)]));
     }
-    for warning in &report.warnings {
-        notice(ui, Severity::Warning, warning);
+    for (text, what) in &report.warnings {
+        let told = what.as_ref().map(|what| error_texts::warning(texts, what));
+        notice(ui, Severity::Warning, told.as_ref().unwrap_or(text));
     }
     if let Some(folder) = &report.saved {
         notice(ui, Severity::Information, &texts.with("train_saved", &[("folder", &folder.display())]));

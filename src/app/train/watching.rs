@@ -145,8 +145,11 @@ pub enum ListAction {
     LeaveDescription,
     Duplicate(PathBuf),
     GoOn(PathBuf),
-    /// Compare with this tuned model.
-    Compare(PathBuf),
+    /// Compare a run's model with the one that it began with.
+    Compare {
+        base: PathBuf,
+        model: PathBuf,
+    },
     Trash(PathBuf),
     ShowDifference,
     LeaveDifference,

@@ -17,6 +17,9 @@ pub(super) struct BadNegative {
     number: usize,
 }
 
+/// A short run on the sample data has some 70 steps.
+const SAMPLE_EVAL_STEPS: usize = 25;
+
 impl Window {
     pub(super) fn begin_guide(&mut self) {
         self.guide = Some(Guide::default());
@@ -38,13 +41,24 @@ impl Window {
                         let lines = self.data.lines();
                         self.finding_bad = Some(Background::start(&self.context, move || bad_negative(&lines)));
                     }
-                    Step::Train => {}
+                    Step::Train => self.evaluate_on_sample(),
                     Step::Compare => {
                         let newest = self.train.watching.runs.iter().find_map(|run| run.model.clone());
                         self.compare.tuned = self.compare.tuned.take().or(newest);
                     }
                 }
             }
+        }
+    }
+
+    /// Right passages can only be seen to climb where there are questions to ask.
+    fn evaluate_on_sample(&mut self) {
+        let sample = self.workspace.sample("train.jsonl");
+        let config = &mut self.train.form.config;
+        if sample.as_deref() == self.data.path() && config.eval_data.is_empty() {
+            config.eval_data = self.workspace.sample("eval.jsonl").into_iter().collect();
+            config.eval_corpus = self.workspace.sample("corpus.jsonl");
+            config.eval_steps = Some(SAMPLE_EVAL_STEPS);
         }
     }
 

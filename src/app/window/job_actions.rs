@@ -11,6 +11,7 @@ use crate::app::widgets::Severity;
 use crate::jobs::export_job::{self, ExportRequest, Exported};
 use crate::jobs::import_run::{self, ImportRequest, Imported};
 use crate::jobs::{Failure, Job, Status};
+use crate::training::TrainingError;
 use crate::workspace::Runs;
 
 /// Jobs on their way out, and runs on their way in.
@@ -42,9 +43,9 @@ impl Window {
         let (material, mut config) = (self.material(), self.train.form.config.clone());
         self.elsewhere.preparing = Some(Background::start(&self.context, move || {
             let (files, _) = material.read(&mut config)?;
-            let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
+            let problems = config.problems();
             if !problems.is_empty() {
-                return Err(Failure::new(problems.join(", "), "correct this and export again"));
+                return Err(TrainingError::Options(problems).into());
             }
             Ok(ExportRequest { config, files, launch: draft.launch, folder, include_model: draft.include_model })
         }));

@@ -113,8 +113,8 @@ impl Window {
             }
             ListAction::Duplicate(folder) => self.work_on_runs(move || Done::Config(config_to_repeat(&folder))),
             ListAction::GoOn(folder) => self.resume_run(folder),
-            ListAction::Compare(model) => {
-                self.compare.tuned = Some(model);
+            ListAction::Compare { base, model } => {
+                (self.compare.base, self.compare.tuned) = (Some(base), Some(model));
                 self.bench = Bench::Compare;
             }
             ListAction::Trash(folder) => {
@@ -286,8 +286,7 @@ impl Window {
             notification::show(self.texts.get("program"), self.texts.with(key, &[("run", &name)]));
         }
         if let (Status::Done, Some(model)) = (status, run.report.saved.clone()) {
-            self.compare.tuned = Some(model);
-            self.compare.base = Some(self.train.form.config.model_name_or_path.clone());
+            (self.compare.base, self.compare.tuned) = (Some(run.base_model.clone()), Some(model));
         }
         self.look_for_runs();
     }

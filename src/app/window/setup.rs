@@ -10,7 +10,7 @@ use super::devices;
 use super::hub_actions::FindHub;
 use crate::app::StartOptions;
 use crate::app::texts::Language;
-use crate::compute;
+use crate::compute::{self, ComputeError, DeviceChoice, DeviceInfo};
 use crate::model::hub::HubSettings;
 use crate::training::{Preset, TrainingConfig};
 use crate::workspace::{Settings, Workspace, WorkspaceError, move_to_trash, shipped};
@@ -25,8 +25,8 @@ pub struct Setup {
     pub theme: Option<ThemePreference>,
     /// How long a message of something done lies over the bench.
     pub information_stays: Duration,
-    /// Called away from the window's thread.
-    pub look_for_devices: Box<dyn FnOnce() -> devices::Found + Send>,
+    /// Called away from the window's thread, with the device of last time.
+    pub look_for_devices: Box<dyn FnOnce(DeviceChoice) -> devices::Found + Send>,
     /// Where the hub and its cache are; called away from the window's thread.
     pub find_hub: FindHub,
     /// Moves a run's folder to the trash; called away from the window's thread.
@@ -36,17 +36,25 @@ pub struct Setup {
 impl Setup {
     /// This machine with the user's workspace.
     pub fn of_this_machine(options: StartOptions) -> Result<Self, WorkspaceError> {
-        let choice = options.device;
+        let asked = options.device;
         Ok(Self {
             options,
             workspace: Workspace::open(None)?,
             language: None,
             theme: None,
             information_stays: Duration::from_secs(8),
-            look_for_devices: Box::new(move || (compute::devices(), compute::choose(choice))),
+            look_for_devices: Box::new(move |last| (compute::devices(), device(asked, last))),
             find_hub: Arc::new(HubSettings::from_env),
             trash: move_to_trash,
         })
+    }
+}
+
+/// The device that was asked for; if none was, the one of last time, unless it is no longer there.
+fn device(asked: DeviceChoice, last: DeviceChoice) -> Result<DeviceInfo, ComputeError> {
+    match asked {
+        DeviceChoice::Auto => compute::choose(last).or_else(|_| compute::choose(DeviceChoice::Auto)),
+        asked => compute::choose(asked),
     }
 }
 
@@ -62,7 +70,7 @@ pub(super) struct Start {
 
 impl Start {
     /// What was given, else what was open last, else the sample workspace.
-    pub fn of(options: &StartOptions, settings: &Settings) -> Self {
+    pub fn of(options: &StartOptions, settings: &Settings, workspace: &Workspace) -> Self {
         let mut folders = options.paths.iter().filter(|path| path.is_dir()).cloned();
         let (given, others) = (folders.next(), folders.collect());
         let files: Vec<PathBuf> = options.paths.iter().filter(|path| !path.is_dir()).cloned().collect();
@@ -72,14 +80,14 @@ impl Start {
         let recent = settings.recent_data.first().cloned();
         Self {
             data: if files.is_empty() {
-                last(&recent).or_else(|| shipped("sample_data/train.jsonl")).into_iter().collect()
+                last(&recent).or_else(|| workspace.sample("train.jsonl")).into_iter().collect()
             } else {
                 files
             },
             model: given.or_else(|| last(&settings.model)).or_else(|| shipped("assets/starter-model")),
             others,
-            corpus: last(&settings.corpus).or_else(|| shipped("sample_data/corpus.jsonl")),
-            questions: last(&settings.evaluation).or_else(|| shipped("sample_data/eval.jsonl")),
+            corpus: last(&settings.corpus).or_else(|| workspace.sample("corpus.jsonl")),
+            questions: last(&settings.evaluation).or_else(|| workspace.sample("eval.jsonl")),
         }
     }
 }
@@ -125,6 +133,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_device_of_last_time_is_taken_unless_it_is_gone_or_another_is_asked_for() {
+        let absent = DeviceChoice::Wgpu(Some(99));
+        assert_eq!(device(DeviceChoice::Auto, DeviceChoice::Cpu).unwrap().choice, DeviceChoice::Cpu);
+        assert_eq!(device(DeviceChoice::Auto, absent), compute::choose(DeviceChoice::Auto));
+        assert_eq!(device(DeviceChoice::Cpu, absent).unwrap().choice, DeviceChoice::Cpu);
+        assert!(device(absent, DeviceChoice::Cpu).is_err());
+    }
+
+    #[test]
     fn nothing_on_another_machine_is_opened_by_itself() {
         for path in [r"\\machine\share\train.jsonl", "//machine/share/train.jsonl", r"\\?\UNC\machine\share\model"] {
             assert!(is_elsewhere(Path::new(path)), "{path}");
@@ -134,7 +151,9 @@ mod tests {
         }
         let mut settings = Settings::default();
         settings.model.replace(r"\\machine\share\model".into());
-        let start = Start::of(&StartOptions::default(), &settings);
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::open(Some(folder.path())).unwrap();
+        let start = Start::of(&StartOptions::default(), &settings, &workspace);
         assert_ne!(start.model, settings.model);
     }
 }

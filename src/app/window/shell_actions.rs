@@ -128,9 +128,10 @@ impl Window {
             return self.close_when_saved();
         }
         let texts = self.texts;
+        let trains = self.train.run.as_ref().is_some_and(|run| !run.is_over());
         let question = Question {
             title: texts.get("close_title").into(),
-            text: texts.get("close_while_running").into(),
+            text: texts.get(if trains { "close_while_running" } else { "close_while_working" }).into(),
             answers: vec![("answer_close", Answer::Discard), ("answer_cancel", Answer::Cancel)],
         };
         self.question = Some((question, Pending::Close));

@@ -11,11 +11,11 @@ use crate::app::widgets::{ModelFrom, Severity};
 use crate::dataset::Lines;
 use crate::jobs::Failure;
 use crate::jobs::training::{self, TrainRequest};
-use crate::training::{TrainingConfig, TrainingError, TrainingFile, read_files};
+use crate::training::{TrainingConfig, TrainingError, TrainingFile, Warning, read_files};
 use crate::workspace::Runs;
 
 /// A run made ready, what was odd about its data, and what is known of it from before.
-pub(super) type Prepared = Result<(TrainRequest, Vec<String>, RunReport), Failure>;
+pub(super) type Prepared = Result<(TrainRequest, Vec<Warning>, RunReport), Failure>;
 
 /// The rows of a run, not read yet.
 pub(super) struct Material {
@@ -27,7 +27,7 @@ pub(super) struct Material {
 
 impl Material {
     /// Reads the rows, and notes in the configuration where they come from. Also gives what is odd about them.
-    pub fn read(self, config: &mut TrainingConfig) -> Result<(Vec<TrainingFile>, Vec<String>), TrainingError> {
+    pub fn read(self, config: &mut TrainingConfig) -> Result<(Vec<TrainingFile>, Vec<Warning>), TrainingError> {
         match self.choice {
             DataChoice::OpenFile => {
                 let open_file = self.open_file.map(|(path, lines)| {
@@ -129,16 +129,18 @@ impl Window {
         self.preparing = None;
         match done {
             Ok(Ok((request, warnings, mut report))) => {
-                let (folder, window) = (request.folder().to_path_buf(), request.config().gradient_accumulation_steps);
+                let folder = request.folder().to_path_buf();
+                let (base, window) =
+                    (request.config().model_name_or_path.clone(), request.config().gradient_accumulation_steps);
                 report.curves.set_smoothing(self.train.watching.look.smoothing);
-                self.train.run = Some(Run::new(folder, training::start(&self.jobs, request), report, window));
+                self.train.run = Some(Run::new(folder, base, training::start(&self.jobs, request), report, window));
                 self.train.watching.shown = None;
                 if self.train.watching.view == View::Runs {
                     self.train.watching.view = View::Curves;
                 }
                 self.look_for_runs();
                 for warning in warnings {
-                    self.messages.say(Severity::Warning, warning);
+                    self.messages.say(Severity::Warning, error_texts::warning(self.texts, &warning));
                 }
             }
             Ok(Err(failure)) => self.messages.error(error_texts::failure(self.texts, &failure)),

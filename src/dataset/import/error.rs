@@ -29,7 +29,7 @@ pub enum ImportError {
     NoSuchSheet { sheet: String, sheets: Vec<String> },
     #[error("there is no column `{column}`. Choose one of: {}; or a number from 1 to {}", columns.join(", "), columns.len())]
     NoSuchColumn { column: String, columns: Vec<String> },
-    #[error("no column is the {what}. Say which one is, by name or number: {}", columns.join(", "))]
+    #[error("no column is the {what}. Call the one that is `{what}` in the first line; there are: {}", columns.join(", "))]
     NoColumnFor { what: &'static str, columns: Vec<String> },
     #[error("{} is there already. Choose another name, or allow it to be overwritten", path.display())]
     Exists { path: PathBuf },

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::jobs::Failure;
 use crate::model::{CARD, ModelFolder, is_untouched};
 use crate::training::card::{BaseModel, ModelCard};
-use crate::training::{TrainingConfig, TrainingEvent};
+use crate::training::{TrainingConfig, TrainingEvent, Warning};
 use crate::workspace::{Run, WorkspaceError, write_whole};
 
 /// Where the new card goes if a person has written in the old one.
@@ -15,14 +15,11 @@ const BESIDE: &str = "README.weldbench.md";
 /// Writes the card of the model that a run has left. `rows` are those that were trained on, where the run's events do not
 /// say. What there is to remark: that a card which was changed stays, or
 /// why there is none; the model is whole without it.
-pub fn write(run: &Run, config: &TrainingConfig, languages: &[&'static str], rows: Option<usize>) -> Option<String> {
+pub fn write(run: &Run, config: &TrainingConfig, languages: &[&'static str], rows: Option<usize>) -> Option<Warning> {
     match try_to_write(run, config, languages, rows) {
         Ok(true) => None,
-        Ok(false) => Some(format!(
-            "{CARD} in {} was changed by somebody and stays as it is; the new card is {BESIDE} beside it",
-            run.model_folder().display()
-        )),
-        Err(failure) => Some(format!("the model has no card: {failure}")),
+        Ok(false) => Some(Warning::CardStays { card: run.model_folder().join(CARD), beside: BESIDE.into() }),
+        Err(failure) => Some(Warning::NoCard { cause: failure.to_string() }),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use crate::dataset::{Corpus, Dataset};
-use crate::jobs::Failure;
 use crate::jobs::compare::Question;
+use crate::jobs::{Failure, JobError};
 use crate::model::{EmbeddingModel, EncodeOptions, ModelError, TextKind};
 use crate::retrieval::{Index, Method, evaluate_rankings};
 use crate::training::{Evaluation, TrainingConfig, TrainingError};
@@ -43,10 +43,7 @@ impl EvaluationSet {
         };
         let (questions, _) = Question::of_rows(rows.iter().map(|row| &**row), &corpus);
         if questions.is_empty() {
-            return Err(Failure::new(
-                "no question of eval_data has a positive in the corpus",
-                "give the eval_corpus that holds the positives, by id (`pos_ids`) or by text",
-            ));
+            return Err(JobError::NoQuestions.into());
         }
         let passages = corpus.passages().iter().map(|passage| passage.text.clone()).collect();
         Ok(Some(Self { passages, questions }))
@@ -72,9 +69,7 @@ impl EvaluationSet {
         let Some(passages) = encode(&passages, TextKind::Passage)? else { return Ok(None) };
         let Some(queries) = encode(&questions, TextKind::Query)? else { return Ok(None) };
         let index = Index::new(passages);
-        let rankings = index
-            .search_all(&queries, Method::Dense, DEPTH, &mut |_, _| ControlFlow::Continue(()))
-            .map_err(|error| TrainingError::Evaluation(error.to_string()))?;
+        let rankings = index.search_all(&queries, Method::Dense, DEPTH, &mut |_, _| ControlFlow::Continue(()))?;
         let relevant: Vec<Vec<usize>> = self.questions.iter().map(|question| question.relevant.clone()).collect();
         let rank = |(hits, relevant): (&Vec<crate::retrieval::Hit>, &Vec<usize>)| {
             Some(1 + hits.iter().position(|hit| relevant.contains(&hit.passage))?)

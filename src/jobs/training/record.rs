@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::jobs::{Failure, JobContext};
-use crate::training::{LossParts, TrainingEvent, TrainingFile};
+use crate::jobs::{JobContext, JobError};
+use crate::training::{LossParts, TrainingEvent, TrainingFile, Warning};
 use crate::workspace::tensorboard::EventFile;
 use crate::workspace::{BestMetric, Run, RunState, WorkspaceError};
 
@@ -70,7 +70,7 @@ impl Record {
         if let Err(error) = written
             && !std::mem::replace(&mut self.told, true)
         {
-            context.send(TrainingEvent::Warning { text: format!("the run's record is not kept: {error}") });
+            context.send(TrainingEvent::warning(Warning::NoRecord { cause: error.to_string() }));
         }
     }
 
@@ -193,19 +193,16 @@ fn line(event: &TrainingEvent) -> Option<String> {
         TrainingEvent::StoppedEarly { step, best } => {
             format!("step {step}: stopped early, nothing was better than step {best}")
         }
-        TrainingEvent::Warning { text } => format!("warning: {text}"),
+        TrainingEvent::Warning { text, .. } => format!("warning: {text}"),
         TrainingEvent::Saved { step, folder } => format!("the model of step {step} is in {}", folder.display()),
         TrainingEvent::Questions { .. } | TrainingEvent::Step(_) => return None,
     })
 }
 
 /// Copies rows that are in no file as they are into the run's folder; gives back their paths within it.
-pub fn copy_rows(run: &Run, files: &[TrainingFile]) -> Result<Vec<PathBuf>, Failure> {
+pub fn copy_rows(run: &Run, files: &[TrainingFile]) -> Result<Vec<PathBuf>, JobError> {
     let folder = run.folder().join("data");
-    let failed = |path: &Path, error: std::io::Error| {
-        Failure::new(format!("{}: {error}", path.display()), "make room on the disk, or save the data first")
-    };
-    fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+    fs::create_dir_all(&folder).map_err(JobError::write(&folder))?;
     let mut paths = Vec::new();
     for (number, file) in files.iter().enumerate() {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
@@ -219,7 +216,7 @@ pub fn copy_rows(run: &Run, files: &[TrainingFile]) -> Result<Vec<PathBuf>, Fail
             out.flush()?;
             out.get_ref().sync_all()
         };
-        write().map_err(|error| failed(&path, error))?;
+        write().map_err(JobError::write(&path))?;
         paths.push(Path::new("data").join(name));
     }
     Ok(paths)

@@ -4,6 +4,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use super::TrainedModel;
+use crate::training::Warning;
 use crate::training::config::TrainingConfig;
 
 /// What the encoder computes in.
@@ -25,11 +26,10 @@ impl Precision {
         }
     }
 
-    /// What to say if it is not what was asked for.
-    pub fn remark(self, config: &TrainingConfig) -> Option<String> {
-        let wanted = if config.fp16 { "fp16" } else { "bf16" };
-        (self == Self::Float32 && (config.fp16 || config.bf16))
-            .then(|| format!("this device does not compute in {wanted}; the run goes on in 32-bit floats"))
+    /// That it is not what was asked for.
+    pub fn lacking(self, config: &TrainingConfig) -> Option<Warning> {
+        let wanted = if config.fp16 { "fp16" } else { "bf16" }.into();
+        (self == Self::Float32 && (config.fp16 || config.bf16)).then_some(Warning::NoPrecision { wanted })
     }
 
     fn dtype(self) -> Option<FloatDType> {

@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::{Precision, Trainer};
 use crate::compute::{DeviceChoice, choose, run_apart};
 use crate::model::{EmbeddingModel, ModelFolder};
-use crate::training::{Layout, LossType, MicroBatch, TokenizedBatch, TrainingConfig};
+use crate::training::{Layout, LossType, MicroBatch, TokenizedBatch, TrainingConfig, Warning};
 
 fn toy() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flagembedding/model_bin")
@@ -354,7 +354,7 @@ fn half_precision_on_a_graphics_adapter() {
     let (loss, _) = first(&mut trainer(&config));
     let mut half = trainer(&TrainingConfig { fp16: true, ..config });
     if half.precision == Precision::Float16 {
-        assert!(half.remarks().is_empty());
+        assert!(half.lacks_precision().is_none());
         let (near, _) = first(&mut half);
         assert!((loss - near).abs() < 0.01 * loss, "{loss} {near}");
         let weights = half.weights().unwrap();
@@ -368,15 +368,15 @@ fn half_precision_on_a_graphics_adapter() {
         assert!(half.step(1e-2).unwrap().updated);
         assert_ne!(weights, half.weights().unwrap());
     } else {
-        assert_eq!(half.remarks().len(), 1);
+        assert!(half.lacks_precision().is_some());
     }
 }
 
 #[test]
 fn the_processor_computes_in_32_bits_and_says_so() {
     let mut half = trainer(&TrainingConfig { bf16: true, ..Default::default() }, &toy());
-    assert!(half.remarks()[0].contains("bf16"), "{:?}", half.remarks());
+    assert_eq!(half.lacks_precision(), Some(Warning::NoPrecision { wanted: "bf16".into() }));
     let mut full = trainer(&TrainingConfig::default(), &toy());
-    assert!(full.remarks().is_empty());
+    assert!(full.lacks_precision().is_none());
     assert_eq!(first(&mut half).0, first(&mut full).0);
 }
