@@ -10,15 +10,18 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{self, Key};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use weldbench::app::texts::{Language, Texts};
 use weldbench::app::{Setup, StartOptions, Window};
 use weldbench::compute::{self, DeviceChoice};
+use weldbench::training::{Preset, TrainingConfig};
 use weldbench::workspace::{RunState, Runs, Settings, Workspace, move_to_trash};
 
 const PATIENCE: Duration = Duration::from_secs(3600);
+const SIZE: [f32; 2] = [1440.0, 900.0];
 const QUESTION: &str = "酸洗膏泡多久，硝酸氢氟酸";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -28,19 +31,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device: DeviceChoice = arguments.next().as_deref().unwrap_or("cpu").parse()?;
     let studio = Studio { home, device };
 
-    let mut window = studio.window(Language::English, egui::Theme::Light, [1440.0, 900.0], true)?;
-    window.until_label_contains(window.texts.get("finding_too_long"));
-    window.picture("guide")?;
-
-    let mut window = studio.window(Language::English, egui::Theme::Light, [1440.0, 900.0], false)?;
-    data(&mut window)?;
-    let mut window = studio.window(Language::Chinese, egui::Theme::Light, [1440.0, 900.0], false)?;
-    train(&mut window, &studio)?;
-    let mut window = studio.window(Language::English, egui::Theme::Light, [1440.0, 900.0], false)?;
-    compare(&mut window)?;
-    let mut window = studio.window(Language::Chinese, egui::Theme::Dark, [1440.0, 900.0], false)?;
-    search(&mut window)?;
+    // One after another: the workspace is one window's at a time.
+    let (english, chinese, light) = (Language::English, Language::Chinese, egui::Theme::Light);
+    guide(&mut studio.window(english, light, true)?)?;
+    data(&mut studio.window(english, light, false)?)?;
+    train(&mut studio.window(chinese, light, false)?, &studio)?;
+    compare(&mut studio.window(english, light, false)?)?;
+    search(&mut studio.window(chinese, egui::Theme::Dark, false)?)?;
     Ok(())
+}
+
+fn guide(window: &mut Photographed) -> Result<(), Box<dyn Error>> {
+    window.until_label_contains(window.texts.get("finding_too_long"));
+    window.picture("guide")
 }
 
 fn data(window: &mut Photographed) -> Result<(), Box<dyn Error>> {
@@ -56,6 +59,8 @@ fn data(window: &mut Photographed) -> Result<(), Box<dyn Error>> {
     let suspected = texts.get("finding_suspected");
     window.until("scores", |window| window.query_by_label_contains(&format!("{suspected}: ")).is_some());
     window.get_by_label_contains(&format!("{suspected}: ")).click();
+    window.settle();
+    window.key_press(Key::ArrowDown);
     window.settle();
     window.picture("data_scores")
 }
@@ -75,7 +80,9 @@ fn train(window: &mut Photographed, studio: &Studio) -> Result<(), Box<dyn Error
     } else {
         window.open_run();
     }
-    window.picture("train")
+    window.picture("train")?;
+    window.click(texts.get("view_board"));
+    window.picture("rank_board")
 }
 
 fn compare(window: &mut Photographed) -> Result<(), Box<dyn Error>> {
@@ -102,11 +109,16 @@ fn compare(window: &mut Photographed) -> Result<(), Box<dyn Error>> {
     window.click(texts.get("mix_measure"));
     window.until("the mixes", |window| {
         window.query_all_by_label_contains("recall@10 ").next().is_some()
-            && window.query_by_label(texts.get("mix_measure")).is_some()
+            && window.query_by_role_and_label(Role::Button, texts.get("mix_measure")).is_some()
     });
     window.picture("mix")?;
     window.ask(QUESTION);
-    window.get_all_by_label(texts.get("why")).next().ok_or("there is no passage")?.click();
+    // Of the tuned model's first passage.
+    let first = window.get_all_by_label(texts.get("why")).min_by_key(|why| {
+        let place = why.rect().min;
+        (-place.x as i64, place.y as i64)
+    });
+    first.ok_or("there is no passage")?.click();
     window.until("the explanation", |window| window.query_by_label_contains(texts.get("why_close")).is_some());
     window.until("both models", |window| window.query_all_by_label(texts.get("tuned_model")).count() >= 2);
     window.picture("why")
@@ -137,17 +149,21 @@ impl Studio {
         Ok(done.map(|run| run.folder().join("model")).filter(|model| model.is_dir()))
     }
 
-    fn window(
-        &self,
-        language: Language,
-        theme: egui::Theme,
-        size: [f32; 2],
-        guided: bool,
-    ) -> Result<Photographed, Box<dyn Error>> {
+    fn window(&self, language: Language, theme: egui::Theme, guided: bool) -> Result<Photographed, Box<dyn Error>> {
         let workspace = Workspace::open(Some(&self.home))?;
         let settings = workspace.settings_file();
         let (mut known, _) = Settings::load(&settings);
         known.guide_put_away = !guided;
+        if known.training.is_empty() {
+            let config = TrainingConfig {
+                eval_data: workspace.sample("eval.jsonl").into_iter().collect(),
+                eval_corpus: workspace.sample("corpus.jsonl"),
+                eval_steps: Some(15),
+                unified_finetuning: true,
+                ..Preset::QuickLook.config()
+            };
+            known.training = toml::Table::try_from(config)?;
+        }
         known.save(&settings)?;
         let device = self.device;
         let setup = Setup {
@@ -160,7 +176,7 @@ impl Studio {
             find_hub: std::sync::Arc::new(weldbench::model::hub::HubSettings::from_env),
             trash: move_to_trash,
         };
-        let builder = Harness::builder().with_size(size).with_theme(theme).with_max_steps(20).wgpu();
+        let builder = Harness::builder().with_size(SIZE).with_theme(theme).with_max_steps(20).wgpu();
         let window = builder.build_eframe(move |creation| Window::new(creation, setup));
         Ok(Photographed { window, texts: Texts::new(language) })
     }
@@ -191,7 +207,8 @@ impl Photographed {
     }
 
     fn click(&mut self, label: &str) {
-        self.window.get_by_label(label).click();
+        // Headings may have the same words.
+        self.window.get_by_role_and_label(Role::Button, label).click();
         self.settle();
     }
 
@@ -241,9 +258,10 @@ impl Photographed {
     fn ask(&mut self, question: &str) {
         let texts = self.texts;
         self.click(texts.get("view_search"));
-        self.window.get_by_label(texts.get("question")).focus();
+        // A view has the field's name in Chinese.
+        self.window.get_by_role_and_label(Role::TextInput, texts.get("question")).focus();
         self.settle();
-        self.window.get_by_label(texts.get("question")).type_text(question);
+        self.window.get_by_role_and_label(Role::TextInput, texts.get("question")).type_text(question);
         self.settle();
         self.window.key_press(Key::Enter);
         self.until("the lists", |window| window.query_all_by_label(texts.get("why")).count() >= 20);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{Driven, FRAME, click, draw, repository, tell, until};
 use eframe::egui::{Key, Modifiers};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use weldbench::training::{Preset, TrainingConfig};
 use weldbench::workspace::{Settings, Workspace};
 
@@ -60,7 +60,10 @@ fn main() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::S);
     window.run_steps(4);
     while window.query_by_label_contains("Saved").is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(120), "not saved");
+        if begun.elapsed() > Duration::from_secs(60) {
+            let seen = window.query_all_by_label_contains("").filter_map(|node| node.accesskit_node().label());
+            panic!("not saved; the window shows {:?}", seen.collect::<Vec<_>>());
+        }
         window.step();
         std::thread::sleep(FRAME);
     }

@@ -162,7 +162,7 @@ impl Window {
             guide: None,
             question: None,
             answered: None,
-            jobs: Jobs::new(move || wake.request_repaint()).reporting_to(setup.workspace.reports()),
+            jobs: Jobs::new(move || wake.request_repaint()).giving_way().reporting_to(setup.workspace.reports()),
             devices: devices::Devices::look_for(&context, {
                 let last = settings.device.parse().unwrap_or_default();
                 move || (setup.look_for_devices)(last)

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
+
 use super::job::{self, Job, JobContext, JobHandle};
 use super::{Failure, Room};
 use crate::compute::{ComputeError, DeviceChoice, DeviceInfo};
@@ -17,6 +19,7 @@ type Task = Box<dyn FnOnce(&mut Room) + Send>;
 pub struct Jobs {
     /// Where panics are reported.
     reports: Option<PathBuf>,
+    gives_way: bool,
     wake: Arc<dyn Fn() + Send + Sync>,
     workers: Mutex<HashMap<DeviceChoice, Sender<Task>>>,
     /// In the order in which they were started; those that are over leave when the next one comes.
@@ -26,12 +29,21 @@ pub struct Jobs {
 impl Jobs {
     /// `wake` is called from the workers whenever there is something new to see.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { reports: None, wake: Arc::new(wake), workers: Mutex::default(), started: Mutex::default() }
+        let (workers, started) = Default::default();
+        Self { reports: None, gives_way: false, wake: Arc::new(wake), workers, started }
     }
 
     /// A panic of a job leaves a report in this folder.
     pub fn reporting_to(mut self, folder: PathBuf) -> Self {
         self.reports = Some(folder);
+        self
+    }
+
+    /// Workers, and the cores that they share their work with, let a window go first.
+    pub fn giving_way(mut self) -> Self {
+        self.gives_way = true;
+        // The second window of a process, as tests open it, finds them so.
+        let _ = rayon::ThreadPoolBuilder::new().start_handler(|_| give_way()).build_global();
         self
     }
 
@@ -53,7 +65,7 @@ impl Jobs {
             }
         });
         let mut workers = lock(&self.workers);
-        let worker = workers.entry(device.choice).or_insert_with(|| worker(device.clone()));
+        let worker = workers.entry(device.choice).or_insert_with(|| worker(device.clone(), self.gives_way));
         // Without a worker the task is dropped here, which ends the job with a failure.
         let _ = worker.send(task);
         job
@@ -109,11 +121,25 @@ fn lost(device: &DeviceInfo, panic: &Panic) -> Option<ComputeError> {
     (!device.answers()).then(|| ComputeError::lost(&panic.message))
 }
 
+/// Below a window's thread: nice 9 on Linux, below normal on Windows.
+const BELOW: u8 = 25;
+
+/// The thread that calls runs when those that people wait for do not.
+fn give_way() {
+    let below = ThreadPriorityValue::try_from(BELOW).map(ThreadPriority::Crossplatform);
+    if let Ok(Err(error)) = below.map(set_current_thread_priority) {
+        tracing::debug!("a worker stays as urgent as the window: {error}");
+    }
+}
+
 /// A thread that works for a device until its sender is gone.
-fn worker(device: DeviceInfo) -> Sender<Task> {
+fn worker(device: DeviceInfo, gives_way: bool) -> Sender<Task> {
     let (sender, tasks) = channel::<Task>();
     let name = device.choice.to_string();
     let spawned = thread::Builder::new().name(name).spawn(move || {
+        if gives_way {
+            give_way();
+        }
         let mut room = Room::new(device);
         for task in tasks {
             task(&mut room);
@@ -195,6 +221,27 @@ mod tests {
         assert_eq!(order.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
         assert!(order.iter().all(|(_, thread)| *thread == order[0].1), "a device's work left its thread");
         assert!(jobs.queue().is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn workers_give_way_to_a_window_and_to_nothing_else() {
+        // The 19th value of a thread's line; its name, in brackets, may have blanks.
+        let nice = || {
+            let line = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            line.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse::<i32>().unwrap()
+        };
+        let of_worker = |jobs: Jobs| {
+            let job = jobs.start(&cpu(), "nice".into(), move |_, context| {
+                context.send(nice());
+                Ok(())
+            });
+            job.next().unwrap()
+        };
+        let here = nice();
+        assert_eq!(of_worker(Jobs::new(|| ())), here);
+        assert!(of_worker(Jobs::new(|| ()).giving_way()) > here.min(8));
+        assert_eq!(nice(), here);
     }
 
     #[test]

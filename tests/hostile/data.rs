@@ -173,6 +173,15 @@ fn a_workbook_of_excel_97_whose_parts_have_no_end_is_refused() {
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
+/// Found by the fuzzer: what reads workbooks panics at these, and the program says that they are damaged.
+#[test]
+fn workbooks_at_which_their_reader_panics_are_refused() {
+    let found = |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzzing").join(name));
+    crate::read::workbook(&found("sheet.xml").unwrap());
+    let error = Table::from_bytes(&found("book.xls").unwrap(), None).unwrap_err().to_string();
+    assert!(error.contains("the workbook is damaged"), "{error}");
+}
+
 #[test]
 fn settings_and_commands_without_end_are_put_aside_or_read() {
     let folder = tempfile::tempdir().unwrap();

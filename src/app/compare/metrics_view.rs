@@ -6,7 +6,7 @@ use egui_plot::{Bar, BarChart, Corner, Legend, Plot};
 use super::{Action, State};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, section, size, space};
-use crate::app::widgets;
+use crate::app::widgets::{self, ticks};
 use crate::report::{Format, p_value};
 use crate::retrieval::{Metric, MetricRow, Paired};
 
@@ -128,6 +128,8 @@ fn bars(ui: &mut egui::Ui, texts: Texts, rows: &[&MetricRow], shown: usize) {
         .show_grid([false, true])
         .grid_color(colours.outline)
         .legend(Legend::default().position(Corner::RightTop))
+        .y_grid_spacer(ticks::grid)
+        .y_axis_formatter(ticks::label)
         .x_grid_spacer(egui_plot::uniform_grid_spacer(|_| [1.0, 1.0, 1.0]))
         .x_axis_formatter(move |mark, _| {
             let whole = mark.value.fract().abs() < 1e-6 && mark.value >= 0.0;

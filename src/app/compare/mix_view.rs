@@ -10,7 +10,7 @@ use crate::app::error_texts;
 use crate::app::job_texts;
 use crate::app::texts::Texts;
 use crate::app::theme::{self, line, palette, primary_button, size, space};
-use crate::app::widgets::{Severity, empty, notice};
+use crate::app::widgets::{Severity, empty, notice, ticks};
 use crate::jobs::mixing::MixEvent;
 use crate::jobs::{Job, Status};
 use crate::retrieval::Metrics;
@@ -188,6 +188,8 @@ fn curves(ui: &mut egui::Ui, mixing: &Mixing, texts: Texts) {
         // Room for the legend beside the points.
         .include_x(1.3)
         .grid_color(colours.outline)
+        .y_grid_spacer(ticks::grid)
+        .y_axis_formatter(ticks::label)
         .legend(Legend::default().position(Corner::RightBottom))
         .show(ui, |plot| {
             plot.vline(VLine::new(texts.get("mix_share"), alpha).color(colours.neutral).width(line::HAIR));

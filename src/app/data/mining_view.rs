@@ -9,6 +9,7 @@ use egui_plot::{Bar, BarChart, Legend, Plot};
 use super::{Action, State};
 use crate::app::texts::Texts;
 use crate::app::theme::{palette, primary_button, section, size, small_button, space};
+use crate::app::widgets::ticks;
 use crate::dataset::LineId;
 use crate::jobs::mining::Proposal;
 use crate::retrieval::{Anchor, CandidateSummary, Draw, Keep, Method, MiningOptions, Weights};
@@ -197,6 +198,8 @@ fn histogram(ui: &mut egui::Ui, summary: &CandidateSummary, texts: Texts) {
         .legend(Legend::default())
         .x_axis_label(texts.get("score"))
         .grid_color(colours.outline)
+        .y_grid_spacer(ticks::grid)
+        .y_axis_formatter(ticks::label)
         .allow_scroll(false)
         .show(ui, |plot| {
             plot.bar_chart(chart(&summary.kept, "mine_kept", colours.neutral));

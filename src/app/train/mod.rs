@@ -18,7 +18,6 @@ mod runs_view;
 mod setup;
 mod sources;
 mod steering;
-mod ticks;
 mod watch;
 mod watching;
 

@@ -9,9 +9,10 @@ use super::curves::Chart;
 use super::export::Format;
 use super::look::{Axis, Dash, Line, Look, Source, compact, dashes, lines};
 use super::watching::WatchAction;
-use super::{RunReport, State, ticks};
+use super::{RunReport, State};
 use crate::app::texts::Texts;
 use crate::app::theme::{self, line, palette, section, size, space};
+use crate::app::widgets::ticks;
 
 /// Parts of a line per point of the screen's width; each is drawn as its two extremes.
 const PARTS_PER_POINT: f32 = 0.5;
@@ -174,12 +175,13 @@ fn plot(
             let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) = hover;
             under_pointer(texts, &hovered, look, *position)
         });
-    if look.logarithmic {
-        plot = plot.y_grid_spacer(|input| {
-            let marks = ticks::logarithmic(input.bounds.0, input.bounds.1).into_iter();
-            marks.map(|(value, decade)| GridMark { value, step_size: if decade { 1.0 } else { 0.3 } }).collect()
-        });
-    }
+    plot = plot.y_grid_spacer(move |input| {
+        if !look.logarithmic {
+            return ticks::grid(input);
+        }
+        let marks = ticks::logarithmic(input.bounds.0, input.bounds.1).into_iter();
+        marks.map(|(value, decade)| GridMark { value, step_size: if decade { 1.0 } else { 0.3 } }).collect()
+    });
     if reset {
         plot = plot.reset();
     }

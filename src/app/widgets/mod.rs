@@ -6,6 +6,7 @@ mod choose_path;
 mod composing;
 mod focus;
 mod notice;
+pub mod ticks;
 mod wrapped;
 
 pub use change::{Direction, change, change_text};

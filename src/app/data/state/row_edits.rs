@@ -154,7 +154,11 @@ impl State {
         self.follow_scores(touched);
         let lines = self.lines();
         self.touched.extend(touched);
-        let stands = self.survey.as_mut().is_some_and(|survey| survey.update(&lines, touched));
+        let stands = match &mut self.survey {
+            Some(survey) => survey.update(&lines, touched),
+            // All lines are shown as they come.
+            None => self.rows == lines.len(),
+        };
         self.forget_lines(touched);
         self.refresh(stands);
     }

@@ -4,9 +4,9 @@ use eframe::egui::Color32;
 
 use super::super::curves::Chart;
 use super::super::look::{Dash, Line, Look, Source, compact, lines};
-use super::super::ticks;
 use super::Export;
 use crate::app::theme;
+use crate::app::widgets::ticks;
 
 /// Points, not pixels.
 const WIDTH: f32 = 1200.0;

@@ -1,5 +1,26 @@
 //! Where the marks of an axis stand.
 
+use std::ops::RangeInclusive;
+
+use egui_plot::{GridInput, GridMark};
+
+/// Marks of a plot's upright axis, about; more of them would be too near to each other to be read.
+const MARKS: usize = 4;
+
+/// Marks of a plot's upright axis. egui_plot's own fade where they are near to each other.
+pub fn grid(input: GridInput) -> Vec<GridMark> {
+    let marks = linear(input.bounds.0, input.bounds.1, MARKS);
+    let step_size = marks.first_chunk().map_or(1.0, |[one, next]| next - one);
+    marks.into_iter().map(|value| GridMark { value, step_size }).collect()
+}
+
+/// The number at a mark of [`grid`]: as many places as tell it from its neighbours.
+pub fn label(mark: GridMark, _: &RangeInclusive<f64>) -> String {
+    let places = (-mark.step_size.log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize;
+    // Not -0.
+    format!("{:.places$}", mark.value + 0.0)
+}
+
 /// Round numbers between two bounds, about `most` of them: 1, 2 or 5 times a power of ten apart.
 pub fn linear(low: f64, high: f64, most: usize) -> Vec<f64> {
     let span = high - low;
@@ -38,6 +59,18 @@ pub fn logarithmic(low: f64, high: f64) -> Vec<(f64, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_have_the_places_that_tell_them_apart() {
+        let shown = |low, high| {
+            let marks = grid(GridInput { bounds: (low, high), base_step_size: 1.0 });
+            marks.into_iter().map(|mark| label(mark, &(low..=high))).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(-0.2, 1.1), ["0.0", "0.5", "1.0"]);
+        assert_eq!(shown(0.0, 100.0), ["0", "50", "100"]);
+        assert_eq!(shown(0.48, 0.57), ["0.50", "0.55"]);
+        assert_eq!(shown(-4.0, 4.0), ["-4", "-2", "0", "2", "4"]);
+    }
 
     #[test]
     fn marks_are_round_and_within() {
