@@ -10,11 +10,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{Driven, FRAME, click, draw, repository, tell, until};
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 use weldbench::training::{Preset, TrainingConfig};
 use weldbench::workspace::{Settings, Workspace};
 
+/// No frame is to take longer.
+const LONG: Duration = Duration::from_millis(100);
 const EDITS_A_SECOND: f64 = 200.0;
 /// Passages that go from the negatives to the positives and back, of twice as many; as many are positives from the start,
 /// since each key counts anew what the one before has left.
@@ -26,6 +28,8 @@ fn main() {
     let mut words = std::env::args().skip(1);
     let rows: usize = words.next().map_or(1_000_000, |rows| rows.parse().expect("a number of rows"));
     let minutes: f64 = words.next().map_or(10.0, |minutes| minutes.parse().expect("minutes"));
+    let worked_on = minutes * 60.0 * EDITS_A_SECOND / (2 * MOVED) as f64;
+    assert!(rows as f64 > worked_on + 1.0, "{worked_on:.0} rows are worked on");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("rows.jsonl");
     std::fs::write(&file, (0..rows).fold(String::new(), |text, row| text + &Row::new(row).line())).expect("a file");
@@ -53,8 +57,8 @@ fn main() {
     click(window, "rows.jsonl");
     click(window, "Row at line 1: 问题 0");
 
-    let user = User { row: 0, there: true, done: false, edits: 0, rows: Vec::new() };
-    let (user, times) = work(window, user, Duration::from_secs_f64(minutes * 60.0), rows);
+    let user = User { place: 0, there: true, edits: 0, rows: vec![Row::new(0)] };
+    let (user, times) = work(window, user, Duration::from_secs_f64(minutes * 60.0));
     tell("frames", times);
     let begun = Instant::now();
     window.key_press_modifiers(Modifiers::COMMAND, Key::S);
@@ -107,56 +111,68 @@ impl Row {
 
 /// Moves half of a row's negatives to the positives with the keys 1 to 9, then back, then goes to the next row.
 struct User {
-    row: usize,
-    /// Whether the chosen row's negatives are where they were.
+    /// Of the keys 1 to 9, the next.
+    place: usize,
+    /// Whether the chosen row's negatives are where they were, or on their way from there.
     there: bool,
-    /// Whether the chosen row has had its turn.
-    done: bool,
     edits: usize,
     /// The rows that were worked on.
     rows: Vec<Row>,
 }
 
 impl User {
-    /// Presses the keys of one frame, and keeps what is to come of them.
-    fn press(&mut self, window: &mut Driven) {
-        if self.there && self.rows.len() == self.row {
-            self.rows.push(Row::new(self.row));
-        }
-        let row = self.rows.last_mut().expect("a row");
-        for (place, key) in KEYS.into_iter().enumerate() {
+    /// The key that comes next, and what is to come of it.
+    fn key(&mut self) -> (Key, Modifiers) {
+        if self.place == MOVED {
+            self.place = 0;
+            self.there = !self.there;
             if self.there {
-                window.key_press(key);
-                let passage = row.negatives.remove(place);
-                row.positives.push(passage);
-            } else {
-                window.key_press_modifiers(Modifiers::SHIFT, key);
-                let passage = row.positives.remove(place);
-                row.negatives.push(passage);
+                self.rows.push(Row::new(self.rows.len()));
+                return (Key::ArrowDown, Modifiers::NONE);
             }
         }
-        self.edits += MOVED;
-        self.there = !self.there;
-        self.done = self.there;
+        let (key, place) = (KEYS[self.place], self.place);
+        self.place += 1;
+        self.edits += 1;
+        let row = self.rows.last_mut().expect("a row");
+        if self.there {
+            let passage = row.negatives.remove(place);
+            row.positives.push(passage);
+            (key, Modifiers::NONE)
+        } else {
+            let passage = row.positives.remove(place);
+            row.negatives.push(passage);
+            (key, Modifiers::SHIFT)
+        }
     }
 }
 
-fn work(window: &mut Driven, mut user: User, time: Duration, rows: usize) -> (User, Vec<Duration>) {
+fn work(window: &mut Driven, mut user: User, time: Duration) -> (User, Vec<Duration>) {
     let (begun, at_first) = (Instant::now(), resident());
     let (mut times, mut told) = (Vec::new(), 0);
     let mut most = at_first;
     println!("memory before: {:.2} GB", at_first / 1e9);
     while begun.elapsed() < time {
         let due = begun.elapsed().as_secs_f64() * EDITS_A_SECOND;
-        if user.done && user.row + 1 < rows {
-            window.key_press(Key::ArrowDown);
-            user.row += 1;
-            user.done = false;
-        } else if (user.edits as f64) < due {
-            user.press(window);
+        // All that was pressed since the last frame comes with the next, as in a window.
+        while (user.edits as f64) < due {
+            let (key, modifiers) = user.key();
+            for pressed in [true, false] {
+                let event = Event::Key { key, physical_key: Some(key), pressed, repeat: false, modifiers };
+                window.input_mut().events.push(event);
+            }
         }
+        let before = schedule();
         let taken = draw(window);
         times.push(taken);
+        if taken > LONG {
+            let [on, waiting] = [0, 1].map(|part| (schedule()[part] - before[part]) / 1e6);
+            let at = begun.elapsed().as_secs_f64();
+            println!(
+                "a frame of {} ms after {at:.1} s: {on:.0} on a core, {waiting:.0} waiting for one",
+                taken.as_millis()
+            );
+        }
         std::thread::sleep(FRAME.saturating_sub(taken));
         most = most.max(resident());
         let minute = begun.elapsed().as_secs() / 60;
@@ -191,6 +207,13 @@ fn check(file: &Path, user: &User, rows: usize) {
     }
     assert!(lines.next().is_none() && wrong == 0, "{wrong} rows are not what they should be");
     println!("all {rows} rows are what the edits make of them");
+}
+
+/// Nanoseconds that this thread has been on a core, and that it has waited for one.
+fn schedule() -> [f64; 2] {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let mut times = times.split_whitespace().map(|time| time.parse().unwrap_or(f64::NAN));
+    [(); 2].map(|()| times.next().unwrap_or(f64::NAN))
 }
 
 /// Bytes of memory that the program takes.

@@ -72,6 +72,34 @@ fn findings_filter_the_rows_and_are_put_right_in_one_step() {
 }
 
 #[test]
+fn keys_that_come_in_one_frame_are_taken_in_their_order() {
+    let mut bench = open();
+    // With Shift a digit is another character.
+    let presses = [
+        (Key::Num3, Key::Num3, Modifiers::NONE),
+        (Key::Num1, Key::Num1, Modifiers::NONE),
+        (Key::Num1, Key::Num1, Modifiers::NONE),
+        (Key::Exclamationmark, Key::Num1, Modifiers::SHIFT),
+        (Key::ArrowDown, Key::ArrowDown, Modifiers::NONE),
+        (Key::Num1, Key::Num1, Modifiers::NONE),
+        (Key::Num9, Key::Num9, Modifiers::NONE),
+    ];
+    for (key, physical, modifiers) in presses {
+        let event = Event::Key { key, physical_key: Some(physical), pressed: true, repeat: false, modifiers };
+        bench.input_mut().events.push(event);
+    }
+    bench.step();
+    bench.until("the next row", |window| window.query_by_label("Line 2").is_some());
+    save(&mut bench);
+    let saved = data(&bench);
+    let rows = [
+        r#""pos": ["A crack.", "A pore.", "A pore."], "neg": ["A groove at the toe."]"#,
+        r#""pos": ["焊缝中的孔洞", "夹渣"], "neg": ["焊缝中的孔洞"]"#,
+    ];
+    assert!(rows.iter().all(|row| saved.contains(row)), "{saved}");
+}
+
+#[test]
 fn the_keyboard_turns_judges_and_moves() {
     let mut bench = open();
     bench.key_press(Key::Num3);

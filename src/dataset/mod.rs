@@ -83,7 +83,6 @@ use journal::{Head, Journal, Made, Noted, Splice};
 use json::Style;
 use line::{BOM, Bytes, Ending, Line};
 use rayon::prelude::*;
-use save::FileHash;
 use source::{Seen, Source};
 use std::borrow::Cow;
 use std::fs;
@@ -105,7 +104,7 @@ pub struct Dataset {
     revision: u64,
     history: History,
     /// The hash of the file when it was last read or written.
-    on_disk: Option<FileHash>,
+    on_disk: Option<blake3::Hash>,
     journal: Option<Journal>,
 }
 
@@ -146,16 +145,13 @@ impl Dataset {
             None => encoding::decode_seen(&source, &seen),
         };
         let encoding = decoded.encoding;
-        let (lines, on_disk) = match decoded.bytes {
-            Cow::Borrowed(_) => {
-                let source = Arc::new(source);
-                (Lines::of(source.clone(), seen.breaks), FileHash::of(source))
-            }
+        let on_disk = save::hash(&source);
+        let lines = match decoded.bytes {
+            Cow::Borrowed(_) => Lines::of(Arc::new(source), seen.breaks),
             Cow::Owned(decoded) => {
-                let on_disk = FileHash::known(blake3::hash(&source));
                 drop(source);
                 let breaks = Seen::of(&decoded).breaks;
-                (Lines::of(Arc::new(Source::Plain(decoded)), breaks), on_disk)
+                Lines::of(Arc::new(Source::Plain(decoded)), breaks)
             }
         };
         Ok(Self { path: Some(path), on_disk: Some(on_disk), encoding, ..Self::with_lines(lines) })
@@ -198,7 +194,7 @@ impl Dataset {
         let (path, journal) = (path.as_ref(), journal.as_ref());
         // What the file is found to be in may depend on what is in it by now.
         let mut dataset = Self::open_as(path, journal::encoding_in(journal)?, watch)?;
-        let hash = dataset.on_disk.as_ref().map_or_else(|| blake3::hash(&[]), FileHash::get);
+        let hash = dataset.on_disk.unwrap_or_else(|| blake3::hash(&[]));
         let reopened = Journal::reopen(journal, path, &hash)?;
         let edits = reopened.steps.len();
         for (at, (made, step)) in reopened.steps.into_iter().enumerate() {
@@ -478,7 +474,7 @@ impl Dataset {
         let path = self.path.clone().ok_or(DatasetError::Untitled)?;
         let found = save::hash_file(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
         // A file that was deleted holds nothing to overwrite.
-        if found.is_some() && found != self.on_disk.as_ref().map(FileHash::get) {
+        if found.is_some() && found != self.on_disk {
             return Err(DatasetError::ChangedOnDisk { path });
         }
         self.write(path)
@@ -548,7 +544,7 @@ impl Dataset {
         }
         draft.publish().map_err(failed)?;
         self.path = Some(path);
-        self.on_disk = Some(FileHash::known(hash));
+        self.on_disk = Some(hash);
         self.history.mark_saved();
         self.saved = self.lines.clone();
         self.journal.as_mut().map_or(Ok(()), Journal::finish)
@@ -636,7 +632,7 @@ impl Dataset {
 
     fn note(&mut self, made: Made, step: Noted) -> Result<(), DatasetError> {
         if let (Some(journal), Some(path), Some(hash)) = (&mut self.journal, &self.path, &self.on_disk) {
-            journal.note(made, step, Head { file: path, hash: hash.get(), encoding: self.encoding })?;
+            journal.note(made, step, Head { file: path, hash: *hash, encoding: self.encoding })?;
         }
         Ok(())
     }

@@ -3,30 +3,10 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
 
-use super::source::Source;
-
-/// The BLAKE3 hash of a file's bytes, found by a thread of its own, so that opening need not wait for it.
-#[derive(Debug, Clone)]
-pub(super) struct FileHash(Arc<LazyLock<blake3::Hash, Box<dyn FnOnce() -> blake3::Hash + Send>>>);
-
-impl FileHash {
-    pub fn of(bytes: Arc<Source>) -> Self {
-        let hash = Self(Arc::new(LazyLock::new(Box::new(move || blake3::hash(&bytes)))));
-        let found = hash.clone();
-        rayon::spawn(move || _ = found.get());
-        hash
-    }
-
-    pub fn known(hash: blake3::Hash) -> Self {
-        Self(Arc::new(LazyLock::new(Box::new(move || hash))))
-    }
-
-    /// Waits until it is found.
-    pub fn get(&self) -> blake3::Hash {
-        **self.0
-    }
+/// The BLAKE3 hash of bytes, on all cores.
+pub(super) fn hash(bytes: &[u8]) -> blake3::Hash {
+    blake3::Hasher::new().update_rayon(bytes).finalize()
 }
 
 /// The BLAKE3 hash of a file's bytes; `None` if there is no such file.

@@ -9,6 +9,7 @@ mod finder;
 mod findings;
 mod history_view;
 pub mod import_dialog;
+mod keys;
 mod lines;
 mod mining_view;
 mod row_editor;
@@ -23,7 +24,7 @@ pub mod view;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eframe::egui::{self, Key};
+use eframe::egui;
 
 pub use draft::Field;
 pub use finder::{FindBy, SHOWN as FOUND};
@@ -259,7 +260,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
     if let Some(mining) = &state.mining {
         mining_view::show(ui, state, mining, texts, &mut actions);
     }
-    digits(ui, state, &mut actions);
+    keys::show(ui, state, &mut actions);
     actions
 }
 
@@ -274,24 +275,6 @@ fn chosen(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Acti
             None => bad_lines::editor(ui, state, texts, chosen, actions),
         },
         _ => empty(ui, texts.get("choose_a_row")),
-    }
-}
-
-/// The digits, where no field has the keyboard: each turns a passage into one of the other side.
-fn digits(ui: &egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    const DIGITS: [Key; 9] =
-        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
-    let is_covered = ui.ctx().memory(|memory| memory.top_modal_layer().is_some());
-    let modifiers = ui.input(|input| input.modifiers);
-    if ui.ctx().egui_wants_keyboard_input() || is_covered || modifiers.command || modifiers.alt {
-        return;
-    }
-    let row = state.chosen().and_then(|chosen| chosen.row.as_ref());
-    for (index, digit) in DIGITS.into_iter().enumerate() {
-        let from = if modifiers.shift { Side::Positive } else { Side::Negative };
-        if ui.input(|input| input.key_pressed(digit)) && row.is_some_and(|row| index < row.passages(from).len()) {
-            actions.push(Action::MovePassage(from, index));
-        }
     }
 }
 

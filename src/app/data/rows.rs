@@ -1,6 +1,6 @@
 //! The table of rows. Only the rows that are seen are drawn.
 
-use eframe::egui::{self, Align, Key, Label, Layout, RichText, Role, Sense, WidgetInfo};
+use eframe::egui::{self, Align, Label, Layout, RichText, Role, Sense, WidgetInfo};
 use egui_extras::{Column as Width, TableBuilder};
 
 use super::fault_texts;
@@ -94,11 +94,6 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, actions: &mut Vec<Ac
             }
         });
     });
-    if let Some(place) = arrow_keys(ui, visible.len(), chosen)
-        && let Some(id) = lines.id(visible[place])
-    {
-        actions.push(Action::SelectAndShow(Selected::Line(id)));
-    }
 }
 
 /// The name of a column; a click sorts by it, one more the other way round.
@@ -181,24 +176,4 @@ fn count(ui: &mut egui::Ui, number: usize) {
     let colours = palette(ui);
     let colour = if number == 0 { colours.warning } else { colours.text };
     ui.label(RichText::new(number.to_string()).monospace().color(colour));
-}
-
-/// Up and down, page, home and end move the choice where no field has the keyboard; the place they move it to.
-fn arrow_keys(ui: &egui::Ui, rows: usize, chosen: Option<usize>) -> Option<usize> {
-    const PAGE: usize = 20;
-    if rows == 0 || ui.ctx().egui_wants_keyboard_input() {
-        return None;
-    }
-    let pressed = |key| ui.input(|input| input.key_pressed(key));
-    let last = rows - 1;
-    match chosen {
-        _ if pressed(Key::Home) => Some(0),
-        _ if pressed(Key::End) => Some(last),
-        Some(place) if pressed(Key::ArrowUp) => Some(place.saturating_sub(1)),
-        Some(place) if pressed(Key::ArrowDown) => Some((place + 1).min(last)),
-        Some(place) if pressed(Key::PageUp) => Some(place.saturating_sub(PAGE)),
-        Some(place) if pressed(Key::PageDown) => Some((place + PAGE).min(last)),
-        None if pressed(Key::ArrowDown) => Some(0),
-        _ => None,
-    }
 }

@@ -92,13 +92,16 @@ impl Guide {
         theme::card(ui)
             .show(ui, |ui| {
                 ui.set_min_height(size::GUIDE);
-                ui.set_width(ui.available_width());
-                ui.label(RichText::new(format!("{sign}  {title}")).strong());
-                ui.add(egui::Label::new(RichText::new(help).small().color(colours.weak)).wrap());
-                let button =
-                    if self.next() == Some(step) { primary_button(ui, button) } else { egui::Button::new(button) };
                 // Columns stretch what stands in them.
-                ui.horizontal(|ui| ui.add(button).clicked()).inner
+                ui.with_layout(Layout::top_down(Align::LEFT), |ui| {
+                    ui.set_width(ui.available_width());
+                    ui.label(RichText::new(format!("{sign}  {title}")).strong());
+                    ui.add(egui::Label::new(RichText::new(help).small().color(colours.weak)).wrap());
+                    let button =
+                        if self.next() == Some(step) { primary_button(ui, button) } else { egui::Button::new(button) };
+                    ui.add(button).clicked()
+                })
+                .inner
             })
             .inner
     }

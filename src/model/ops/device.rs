@@ -1,5 +1,6 @@
 //! The operations in burn's own, for graphics cards: element-wise ones are fused there by burn.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor, TensorData, activation, module};
@@ -13,6 +14,15 @@ const MASKED: f64 = -3e4;
 /// several blocks.
 pub const SCORES: usize = if cfg!(test) { 128 } else { 1 << 24 };
 const LEAST_ROWS: usize = if cfg!(test) { 2 } else { 16 };
+
+/// Values of a parameter that are worked on at a time: 16 MiB in 32 bits, as many as BGE-M3's largest layer has. Few in
+/// unit tests, so that there are several pieces.
+pub const PIECE: usize = if cfg!(test) { 64 } else { 1 << 22 };
+
+/// Ranges of at most [`PIECE`] of so many values.
+pub fn pieces(values: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..values).step_by(PIECE).map(move |start| start..values.min(start + PIECE))
+}
 
 /// Numbers that dropout draws with, one a token: the same for the same token of the same text of a micro-batch, wherever
 /// it lies.

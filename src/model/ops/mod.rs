@@ -146,7 +146,10 @@ pub fn add_rows(table: Tensor<2>, rows: &[u32], added: Tensor<2>) -> Tensor<2> {
 pub fn sum_of_squares(x: &Tensor<1>) -> Tensor<1> {
     timed("norm of the gradient", || match cpu::Values::of(x) {
         Some(values) => cpu::tensor(vec![cpu::sum_of_squares(values.slice())], [1]),
-        None => x.clone().square().sum(),
+        None => {
+            let parts = device::pieces(x.dims()[0]).map(|piece| x.clone().slice(piece).square().sum());
+            Tensor::cat(parts.collect(), 0).sum()
+        }
     })
 }
 
@@ -335,7 +338,6 @@ impl AdamW {
         second: Tensor<1>,
     ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
         timed("AdamW", || {
-            let Self { factor, beta1, beta2, epsilon, decay, rate, correction } = self;
             if cpu::is_here(&value)
                 && let Some(gradient) = cpu::Values::of(&gradient)
             {
@@ -343,12 +345,37 @@ impl AdamW {
                 cpu::adamw(self, value.storage_mut(), gradient.slice(), first.storage_mut(), second.storage_mut());
                 return (cpu::from_values(value), cpu::from_values(first), cpu::from_values(second));
             }
-            let gradient = gradient.mul_scalar(factor);
-            let first = first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
-            let second = second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
-            let denominator = second.clone().sqrt().div_scalar(correction).add_scalar(epsilon);
-            let change = (first.clone() / denominator).mul_scalar(rate);
-            (value.mul_scalar(decay) - change, first, second)
+            if gradient.dims()[0] <= device::PIECE {
+                return self.update(value, gradient, first, second);
+            }
+            // New tensors stand beside old ones until they are written: of a word table only a piece at a time.
+            let (mut value, mut first, mut second) = (value, first, second);
+            for piece in device::pieces(gradient.dims()[0]) {
+                let part = |whole: &Tensor<1>| whole.clone().slice(piece.clone());
+                let write = |whole: Tensor<1>, part: Tensor<1>| whole.slice_assign(piece.clone(), part);
+                let parts = self.update(part(&value), part(&gradient), part(&first), part(&second));
+                value = write(value, parts.0);
+                first = write(first, parts.1);
+                second = write(second, parts.2);
+            }
+            (value, first, second)
         })
+    }
+
+    /// The same in burn's operations.
+    fn update(
+        self,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        first: Tensor<1>,
+        second: Tensor<1>,
+    ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+        let Self { factor, beta1, beta2, epsilon, decay, rate, correction } = self;
+        let gradient = gradient.mul_scalar(factor);
+        let first = first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
+        let second = second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
+        let denominator = second.clone().sqrt().div_scalar(correction).add_scalar(epsilon);
+        let change = (first.clone() / denominator).mul_scalar(rate);
+        (value.mul_scalar(decay) - change, first, second)
     }
 }

@@ -198,6 +198,22 @@ fn on_a_graphics_adapter() {
     near(there.weight, &values(&here.weight), "norm's weight");
     near(there.bias, &values(&here.bias), "norm's bias");
 
+    let update =
+        AdamW { factor: 0.5, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, decay: 0.99, rate: 0.01, correction: 0.1 };
+    for size in [device::PIECE, 2 * device::PIECE + 9] {
+        let parts: [Tensor<1>; 4] = [8, 9, 10, 11].map(|seed| random(seed, [size]).abs());
+        let [value, gradient, first, second] =
+            parts.each_ref().map(|part| Tensor::<1>::from_data(TensorData::new(values(part), [size]), &device));
+        let mean = |x: &Tensor<1>| sum_of_squares(x).div_scalar(size as f32);
+        near(mean(&gradient), &values(&mean(&parts[1])), "mean of squares");
+        let there = update.apply(value, gradient, first, second);
+        let [value, gradient, first, second] = parts;
+        let here = update.apply(value, gradient, first, second);
+        near(there.0, &values(&here.0), "AdamW's value");
+        near(there.1, &values(&here.1), "AdamW's mean");
+        near(there.2, &values(&here.2), "AdamW's mean of squares");
+    }
+
     let parts: [Tensor<2>; 3] = [5, 6, 7].map(|seed| random(seed, [14, HIDDEN]).mul_scalar(2.0));
     let away = parts.each_ref().map(up);
     for chance in [None, Some(0.3)] {

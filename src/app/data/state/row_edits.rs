@@ -67,8 +67,13 @@ impl State {
         self.on_line(|line| Edit::RemovePassage { line, side, index })
     }
 
+    /// Nothing, if the chosen row has no such passage.
     pub fn move_passage(&mut self, from: Side, index: usize) -> Result<(), DatasetError> {
-        self.on_line(|line| Edit::MovePassage { line, from, index })
+        let row = self.chosen.as_ref().and_then(|chosen| chosen.row.as_ref());
+        match row.is_some_and(|row| index < row.passages(from).len()) {
+            true => self.on_line(|line| Edit::MovePassage { line, from, index }),
+            false => Ok(()),
+        }
     }
 
     pub fn reorder(&mut self, side: Side, from: usize, to: usize) -> Result<(), DatasetError> {
