@@ -57,11 +57,15 @@ pub mod size {
     pub const PALETTE: f32 = 560.0;
     pub const TOAST: f32 = 440.0;
     pub const GUIDE: f32 = 84.0;
+    /// Lower than this, the guide is one line.
+    pub const GUIDE_WINDOW: f32 = 600.0;
+    /// Narrower than this, findings are chosen in the filter alone.
+    pub const FINDINGS_BESIDE: f32 = 560.0;
     /// Narrower than this, the text that rows are filtered by has a line of its own.
     pub const FILTERS: f32 = 620.0;
     pub const FORM_MIN: f32 = 340.0;
     pub const FORM_MAX: f32 = 640.0;
-    pub const MINIMUM_WINDOW: [f32; 2] = [960.0, 600.0];
+    pub const MINIMUM_WINDOW: [f32; 2] = [800.0, 450.0];
     pub const WINDOW: [f32; 2] = [1440.0, 900.0];
 }
 

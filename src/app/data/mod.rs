@@ -230,7 +230,7 @@ pub fn show(ui: &mut egui::Ui, state: &State, texts: Texts, recent: &[PathBuf], 
         let is_checked = state.is_check_stopped || (state.checking.is_some() && !state.is_small());
         let has_findings = state.survey().is_none_or(|survey| !survey.counts().is_empty());
         let has_findings = has_findings || state.has_scores() || is_checked;
-        if state.is_open() && has_findings {
+        if state.is_open() && has_findings && ui.available_width() >= size::FINDINGS_BESIDE {
             egui::Panel::left("findings")
                 .frame(egui::Frame::new().inner_margin(space::SMALL))
                 .resizable(true)

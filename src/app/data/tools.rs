@@ -33,26 +33,27 @@ pub fn show(
     }
     title(ui, state, texts, actions);
     ui.horizontal_wrapped(|ui| {
+        // A button that has no room goes to the next line whole; Chinese would break after any character.
+        ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
         let can_edit = state.can_edit();
-        let mut button = |ui: &mut egui::Ui, command: Command, enabled: bool| {
+        let button = |ui: &mut egui::Ui, command: Command, enabled: bool, actions: &mut Vec<Action>| {
             if command.button(ui, texts, enabled).clicked() {
                 actions.push(Action::Run(command));
             }
         };
-        button(ui, Command::Open, state.opening.is_none());
-        button(ui, Command::Save, can_edit && state.is_modified());
-        button(ui, Command::SaveAs, can_edit);
-        ui.separator();
-        button(ui, Command::Undo, can_edit && (state.can_undo() || state.draft.is_some()));
-        button(ui, Command::Redo, can_edit && state.can_redo());
-        ui.add_enabled_ui(can_edit, |ui| {
-            ui.menu_button(texts.get("history"), |ui| history_view::show(ui, state, texts, actions));
-        });
-        ui.separator();
-        ui.add_enabled_ui(can_edit, |ui| {
-            ui.menu_button(texts.get("more"), |ui| more(ui, state, texts, actions));
-        });
+        button(ui, Command::Open, state.opening.is_none(), actions);
         recent_files(ui, texts, recent, actions);
+        button(ui, Command::Save, can_edit && state.is_modified(), actions);
+        button(ui, Command::SaveAs, can_edit, actions);
+        ui.separator();
+        button(ui, Command::Undo, can_edit && (state.can_undo() || state.draft.is_some()), actions);
+        button(ui, Command::Redo, can_edit && state.can_redo(), actions);
+        if !can_edit {
+            ui.disable();
+        }
+        ui.menu_button(texts.get("history"), |ui| history_view::show(ui, state, texts, actions));
+        ui.separator();
+        ui.menu_button(texts.get("more"), |ui| more(ui, state, texts, actions));
     });
     let mut filter = state.filter().clone();
     if ui.available_width() < size::FILTERS {

@@ -59,6 +59,7 @@ impl Guide {
     /// What was asked for, and how much of the window's lower edge it takes.
     pub fn show(&self, ui: &mut egui::Ui, texts: Texts) -> (Option<GuideAction>, f32) {
         let mut action = None;
+        let is_low = ui.available_height() < size::GUIDE_WINDOW;
         let frame = theme::panel(ui).inner_margin(egui::Margin::symmetric(space::LARGE as i8, space::SMALL as i8));
         let panel = egui::Panel::bottom("guide").frame(frame).show(ui, |ui| {
             ui.horizontal(|ui| {
@@ -66,12 +67,23 @@ impl Guide {
                 if self.next().is_none() {
                     ui.label(RichText::new(texts.get("guide_done")).color(palette(ui).weak));
                 }
+                for step in Step::ALL.into_iter().filter(|_| is_low) {
+                    let [_, help, _] = step.keys();
+                    let title = self.title(texts, step);
+                    let button = self.button(ui, step, &title);
+                    if ui.add(button).on_hover_text(texts.get(help)).clicked() {
+                        action = Some(GuideAction::Begin(step));
+                    }
+                }
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     if small_button(ui, texts.get("guide_away")).on_hover_text(texts.get("guide_away_help")).clicked() {
                         action = Some(GuideAction::PutAway);
                     }
                 });
             });
+            if is_low {
+                return;
+            }
             ui.columns(Step::ALL.len(), |columns| {
                 for (step, ui) in Step::ALL.into_iter().zip(columns) {
                     if self.step(ui, texts, step) {
@@ -83,11 +95,19 @@ impl Guide {
         (action, panel.response.rect.height())
     }
 
+    /// A step's name behind its number, or a sign that it is done.
+    fn title(&self, texts: Texts, step: Step) -> String {
+        let sign = if self.done[step as usize] { "√".to_owned() } else { (step as usize + 1).to_string() };
+        let [title, ..] = step.keys();
+        format!("{sign}  {}", texts.get(title))
+    }
+
+    fn button<'a>(&self, ui: &egui::Ui, step: Step, text: &'a str) -> egui::Button<'a> {
+        if self.next() == Some(step) { primary_button(ui, text) } else { egui::Button::new(text) }
+    }
+
     fn step(&self, ui: &mut egui::Ui, texts: Texts, step: Step) -> bool {
-        let [title, help, button] = step.keys().map(|key| texts.get(key));
-        let is_done = self.done[step as usize];
-        let number = step as usize + 1;
-        let sign = if is_done { "√".to_owned() } else { number.to_string() };
+        let [_, help, button] = step.keys().map(|key| texts.get(key));
         let colours = palette(ui);
         theme::card(ui)
             .show(ui, |ui| {
@@ -95,10 +115,9 @@ impl Guide {
                 // Columns stretch what stands in them.
                 ui.with_layout(Layout::top_down(Align::LEFT), |ui| {
                     ui.set_width(ui.available_width());
-                    ui.label(RichText::new(format!("{sign}  {title}")).strong());
+                    ui.label(RichText::new(self.title(texts, step)).strong());
                     ui.add(egui::Label::new(RichText::new(help).small().color(colours.weak)).wrap());
-                    let button =
-                        if self.next() == Some(step) { primary_button(ui, button) } else { egui::Button::new(button) };
+                    let button = self.button(ui, step, button);
                     ui.add(button).clicked()
                 })
                 .inner
