@@ -455,7 +455,7 @@ fn controls_stay_within_the_window_from_720_lines_to_4k() {
         ([3840.0, 2160.0], 1.0),
         ([1920.0, 1080.0], 2.0),
         // The smallest window that there is.
-        ([960.0, 600.0], 1.5),
+        ([800.0, 450.0], 1.5),
     ] {
         for language in Language::ALL {
             let texts = Texts::new(language);
@@ -479,6 +479,27 @@ fn controls_stay_within_the_window_from_720_lines_to_4k() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_window_of_1080_lines_at_200_per_cent_keeps_its_parts_apart() {
+    for language in Language::ALL {
+        let texts = Texts::new(language);
+        let look = Look { size: [960.0, 540.0], pixels_per_point: 2.0, language, ..Look::default() };
+        let mut bench = Bench::first_start(look);
+        let rows = texts.with("rows_shown", &[("shown", &582), ("rows", &582)]);
+        bench.until("the sample project", |window| window.query_by_label(&rows).is_some());
+        bench.run_steps(10);
+        let place = |label: &str| bench.get_by_label(label).rect();
+        let (open, more) = (place(texts.get("open")), place(texts.get("more")));
+        assert!((open.height() - more.height()).abs() < 0.5, "{more:?} is broken into lines");
+        let editor = place(&texts.with("row_title", &[("line", &1)]));
+        assert!(more.right() < editor.left(), "{more:?} reaches into {editor:?}");
+        // The guide is one line.
+        assert!(bench.query_by_label(texts.get("guide_look_do")).is_none());
+        let step = place(&format!("1  {}", texts.get("guide_look")));
+        assert!(step.bottom() <= 540.0, "{step:?}");
     }
 }
 
