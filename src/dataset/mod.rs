@@ -145,7 +145,7 @@ impl Dataset {
             None => encoding::decode_seen(&source, &seen),
         };
         let encoding = decoded.encoding;
-        let on_disk = save::hash(&source);
+        let on_disk = blake3::hash(&source);
         let lines = match decoded.bytes {
             Cow::Borrowed(_) => Lines::of(Arc::new(source), seen.breaks),
             Cow::Owned(decoded) => {

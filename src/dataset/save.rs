@@ -4,11 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The BLAKE3 hash of bytes, on all cores.
-pub(super) fn hash(bytes: &[u8]) -> blake3::Hash {
-    blake3::Hasher::new().update_rayon(bytes).finalize()
-}
-
 /// The BLAKE3 hash of a file's bytes; `None` if there is no such file.
 pub(super) fn hash_file(path: &Path) -> io::Result<Option<blake3::Hash>> {
     let mut file = match File::open(path) {
