@@ -83,18 +83,22 @@ fn keys_that_come_in_one_frame_are_taken_in_their_order() {
         (Key::ArrowDown, Key::ArrowDown, Modifiers::NONE),
         (Key::Num1, Key::Num1, Modifiers::NONE),
         (Key::Num9, Key::Num9, Modifiers::NONE),
+        // The number pad without Num Lock, and a slash where a digit lies.
+        (Key::End, Key::Num1, Modifiers::NONE),
+        (Key::Slash, Key::Num1, Modifiers::SHIFT),
     ];
     for (key, physical, modifiers) in presses {
         let event = Event::Key { key, physical_key: Some(physical), pressed: true, repeat: false, modifiers };
         bench.input_mut().events.push(event);
     }
     bench.step();
-    bench.until("the next row", |window| window.query_by_label("Line 2").is_some());
+    bench.until("the last row", |window| window.query_by_label("Line 3").is_some());
     save(&mut bench);
     let saved = data(&bench);
     let rows = [
         r#""pos": ["A crack.", "A pore.", "A pore."], "neg": ["A groove at the toe."]"#,
         r#""pos": ["焊缝中的孔洞", "夹渣"], "neg": ["焊缝中的孔洞"]"#,
+        r#""pos": ["A hole in the crater."], "neg": ["A pore."]"#,
     ];
     assert!(rows.iter().all(|row| saved.contains(row)), "{saved}");
 }

@@ -10,6 +10,20 @@ use crate::dataset::Side;
 const PAGE: usize = 20;
 const DIGITS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+/// What a key of a digit's place may mean without being one: the number pad without Num Lock, and what goes to the filter
+/// or to the list of keys in some layouts.
+const OTHERS: [Key; 10] = [
+    Key::Home,
+    Key::End,
+    Key::ArrowUp,
+    Key::ArrowDown,
+    Key::ArrowLeft,
+    Key::ArrowRight,
+    Key::PageUp,
+    Key::PageDown,
+    Key::Slash,
+    Key::Questionmark,
+];
 
 /// One key after the other: a digit belongs to the row that is chosen when it is pressed, however many keys come between
 /// two frames.
@@ -43,7 +57,8 @@ fn pressed(ui: &egui::Ui) -> Vec<(Key, Modifiers)> {
     ui.input(|input| {
         let keys = input.events.iter().filter_map(|event| match *event {
             Event::Key { key, physical_key, pressed: true, modifiers, .. } if !modifiers.command && !modifiers.alt => {
-                Some((physical_key.filter(|key| DIGITS.contains(key)).unwrap_or(key), modifiers))
+                let digit = physical_key.filter(|place| DIGITS.contains(place) && !OTHERS.contains(&key));
+                Some((digit.unwrap_or(key), modifiers))
             }
             _ => None,
         });
